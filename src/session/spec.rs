@@ -1,0 +1,140 @@
+//! What a session is made from: the contract between whoever asks for one, the daemon, and the init.
+//!
+//! [`SessionSpec`] holds no secret. It is written to `sessions/<name>/session.json` (so that a session lost to a reboot
+//! can be started again) and kept by the init (so that a new daemon needs no file). [`BoxSpec`] holds secrets: it goes
+//! to the init through memory and is never written anywhere.
+
+use crate::name::Secret;
+use crate::name::SessionName;
+use serde::Deserialize;
+use serde::Serialize;
+use std::path::PathBuf;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSpec {
+    pub name: SessionName,
+    /// The directory on the host, absolute and canonical.
+    pub workspace: PathBuf,
+    /// The agent's command line; never empty.
+    pub agent: Vec<String>,
+    pub agent_source: AgentSource,
+    /// The command line of `coop shell`; never empty.
+    pub shell: Vec<String>,
+    pub restart: RestartPolicy,
+    pub network: NetworkMode,
+    pub detach_key: DetachKey,
+    /// Seconds since the Unix epoch; set by the daemon when it creates the session.
+    #[serde(default)]
+    pub created_unix_s: u64,
+}
+
+/// Where the agent's command line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AgentSource {
+    /// `-- CMD` on the command line: run once, never restarted.
+    CommandLine,
+    /// `[agent] command` of a Coopfile.
+    Config,
+    /// A known agent found on PATH.
+    Found,
+    /// No agent was found: the user's shell.
+    Shell,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestartPolicy {
+    pub when: RestartWhen,
+    /// How long to wait before the agent is started again, in milliseconds.
+    pub delay_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestartWhen {
+    Never,
+    /// After a signal or a non-zero exit.
+    OnFailure,
+    /// After every exit.
+    Always,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkMode {
+    /// Loopback only, in a network namespace of the box's own.
+    None,
+    /// The host's network stack.
+    Host,
+}
+
+/// The key that begins a detach sequence: a control character, 0x01-0x1f.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DetachKey(pub u8);
+
+impl DetachKey {
+    /// Ctrl-].
+    pub const DEFAULT: Self = Self(0x1d);
+}
+
+/// What the init needs to build the box and start programs in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoxSpec {
+    pub user: BoxUser,
+    /// Host directory of the workspace (as in [`SessionSpec::workspace`]).
+    pub workspace: PathBuf,
+    /// Where the workspace is seen in the box besides its own path: `/workspace`.
+    pub workspace_mount: PathBuf,
+    pub network: NetworkMode,
+    /// `[mounts]`, in the order in which they are to be made.
+    pub mounts: Vec<Bind>,
+    /// Host files and directories that are seen read-only at their own path: tools under HOME.
+    pub tools: Vec<PathBuf>,
+    /// Git directories of a worktree or submodule, seen read-write at their own path.
+    pub git_dirs: Vec<PathBuf>,
+    /// Paths below HOME (relative, no `..`) that outlive the session, each with the host directory that keeps it.
+    pub persist: Vec<Persist>,
+    /// The whole environment of programs in the box, but for the `COOP_*` variables and `IS_SANDBOX`.
+    pub env: Vec<(String, Secret)>,
+    /// `user.name` and `user.email` of the user's git, for the box's own `~/.gitconfig`.
+    pub git_identity: GitIdentity,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoxUser {
+    pub uid: u32,
+    pub gid: u32,
+    pub name: String,
+    pub home: PathBuf,
+    pub shell: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    pub host: PathBuf,
+    pub inside: PathBuf,
+    pub read_only: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PersistScope {
+    /// Kept in `sessions/<name>/persist`.
+    Session,
+    /// Kept in `~/.coop/persist`, shared by all sessions of the user.
+    User,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Persist {
+    /// Relative to HOME.
+    pub inside: PathBuf,
+    pub scope: PersistScope,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitIdentity {
+    pub name: Option<String>,
+    pub email: Option<String>,
+}

@@ -1,0 +1,189 @@
+//! Processes: forks of single-threaded programs, pidfds, descriptors of others, namespaces.
+
+use crate::sys::check;
+use nix::errno::Errno;
+use nix::sched::CloneFlags;
+use nix::sys::signal::SigHandler;
+use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
+use nix::sys::wait::WaitPidFlag;
+use nix::sys::wait::WaitStatus;
+use nix::unistd::ForkResult;
+use nix::unistd::Pid;
+use serde::Deserialize;
+use serde::Serialize;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
+use std::os::fd::FromRawFd;
+use std::os::fd::OwnedFd;
+use std::os::fd::RawFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// How a program ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    Exit(i32),
+    Signal(i32),
+}
+
+impl From<Ended> for crate::session::state::Exit {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Exit(code) => Self::Code(code),
+            Ended::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+/// Forks. Must be called by a single-threaded program: the child goes on running Rust code.
+///
+/// # Panics
+/// When the process has more than one thread.
+pub fn fork_single_threaded() -> nix::Result<ForkResult> {
+    debug_assert_eq!(std::fs::read_dir("/proc/self/task").map(Iterator::count).unwrap_or(1), 1, "fork with threads");
+    // SAFETY: no other thread exists (the init and stage 1 never start one), so no lock can be held by one that is not
+    // there in the child.
+    unsafe { nix::unistd::fork() }
+}
+
+/// A descriptor that stands for a process: it can be polled for its end and never means another one.
+pub fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    Ok(owned(fd))
+}
+
+pub fn pidfd_signal(pidfd: impl AsFd, signal: Signal) -> nix::Result<()> {
+    let fd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: the siginfo pointer may be null: pidfd_send_signal(2).
+    check(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, fd, signal as libc::c_int, std::ptr::null::<libc::siginfo_t>(), 0)
+    })
+    .map(drop)
+}
+
+/// Takes a copy of another process's descriptor: needs what ptrace attach needs (pidfd_getfd(2)).
+pub fn pidfd_getfd(pidfd: impl AsFd, number: RawFd) -> nix::Result<OwnedFd> {
+    // SAFETY: no memory is passed.
+    let fd = check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_fd().as_raw_fd(), number, 0) })?;
+    Ok(owned(fd))
+}
+
+fn owned(fd: libc::c_long) -> OwnedFd {
+    let raw = RawFd::try_from(fd).expect("the kernel's descriptors are ints");
+    // SAFETY: a system call has just returned this new descriptor, nobody else owns it.
+    unsafe { OwnedFd::from_raw_fd(raw) }
+}
+
+/// The parent of a user or pid namespace, as (device, inode) of its nsfs file; `None` when it is not ours to see.
+pub fn namespace_parent(namespace: &File) -> Option<(u64, u64)> {
+    const NS_GET_PARENT: libc::c_ulong = 0xb702; // _IO(0xb7, 2), linux/nsfs.h
+    // SAFETY: this request takes no argument and returns a new descriptor.
+    let fd = check(unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_PARENT) }.into()).ok()?;
+    nix::sys::stat::fstat(owned(fd)).ok().map(|stat| (stat.st_dev, stat.st_ino))
+}
+
+/// One child that has ended, or `None` when none has (or there are none at all).
+pub fn reap_one() -> Option<(Pid, Ended)> {
+    loop {
+        return match nix::sys::wait::waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Ended::Exit(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Ended::Signal(signal as i32))),
+            Ok(WaitStatus::StillAlive) | Err(_) => None,
+            Ok(_) => continue,
+        };
+    }
+}
+
+/// Every signal to its default and none blocked: what a program expects that is about to be exec'ed.
+pub fn reset_signals() -> nix::Result<()> {
+    for signal in Signal::iterator() {
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            // SAFETY: SIG_DFL runs no code of ours.
+            unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl)? };
+        }
+    }
+    SigSet::empty().thread_set_mask()
+}
+
+/// Closes every descriptor from `first` on.
+pub fn close_from(first: RawFd) -> nix::Result<()> {
+    // SAFETY: called just before exec by a process that will not use a higher descriptor again.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
+}
+
+/// Puts `fd` at exactly this number, inherited across exec or not.
+pub fn place_at(fd: impl AsFd, number: RawFd, inherited: bool) -> nix::Result<()> {
+    let raw = fd.as_fd().as_raw_fd();
+    // SAFETY: the target numbers are constants that this code base reserves; whatever stood there is replaced on purpose.
+    unsafe {
+        if raw == number {
+            check(libc::fcntl(raw, libc::F_SETFD, if inherited { 0 } else { libc::FD_CLOEXEC }).into()).map(drop)
+        } else {
+            check(libc::dup3(raw, number, if inherited { 0 } else { libc::O_CLOEXEC }).into()).map(drop)
+        }
+    }
+}
+
+/// The descriptor that the parent left at this number, when there is one. Call it once a number, before anything else
+/// could have opened a file there.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_GETFD only looks.
+    check(unsafe { libc::fcntl(number, libc::F_GETFD) }.into())?;
+    // SAFETY: it is open (above) and by the contract of this function nobody else owns it.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    Ok(fd)
+}
+
+/// A program that starts as the head of a session of its own, away from any terminal.
+pub fn detached_command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    // SAFETY: setsid is async-signal-safe and touches no memory.
+    unsafe {
+        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from));
+    }
+    command
+}
+
+pub fn unshare(flags: CloneFlags) -> nix::Result<()> {
+    nix::sched::unshare(flags)
+}
+
+/// Makes orphaned descendants ours to reap, as nobody else may be there to do it (containers).
+pub fn become_subreaper() -> nix::Result<()> {
+    nix::sys::prctl::set_child_subreaper(true)
+}
+
+/// An exclusive `fcntl(2)` lock on a file, which dies with this process. `Err(pid)`: that process has it.
+pub fn lock_for_life(file: &File) -> io::Result<Result<(), Pid>> {
+    let mut lock = whole_file_write_lock();
+    // SAFETY: `lock` is a valid flock structure for the time of the call.
+    match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) }.into()) {
+        Ok(_) => return Ok(Ok(())),
+        Err(Errno::EACCES | Errno::EAGAIN) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    // SAFETY: as above; the kernel writes into `lock`.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) }.into())?;
+    Ok(Err(Pid::from_raw(lock.l_pid)))
+}
+
+fn whole_file_write_lock() -> libc::flock {
+    #[allow(clippy::cast_possible_truncation)] // F_WRLCK = 1 and SEEK_SET = 0
+    libc::flock { l_type: libc::F_WRLCK as i16, l_whence: libc::SEEK_SET as i16, l_start: 0, l_len: 0, l_pid: 0 }
+}
+
+/// Raises the soft limit of open files to the hard one; returns what it was.
+pub fn raise_open_files() -> nix::Result<u64> {
+    use nix::sys::resource::Resource;
+    let (soft, hard) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(soft)
+}
