@@ -1,5 +1,6 @@
 //! Processes: forks of single-threaded programs, pidfds, descriptors of others, namespaces.
 
+use crate::session::state::Exit;
 use crate::sys::check;
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
@@ -10,8 +11,6 @@ use nix::sys::wait::WaitPidFlag;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::ForkResult;
 use nix::unistd::Pid;
-use serde::Deserialize;
-use serde::Serialize;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -19,25 +18,6 @@ use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
-/// How a program ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ended {
-    Exit(i32),
-    Signal(i32),
-}
-
-impl From<Ended> for crate::session::state::Exit {
-    fn from(ended: Ended) -> Self {
-        match ended {
-            Ended::Exit(code) => Self::Code(code),
-            Ended::Signal(signal) => Self::Signal(signal),
-        }
-    }
-}
 
 /// Forks. Must be called by a single-threaded program: the child goes on running Rust code.
 ///
@@ -88,11 +68,11 @@ pub fn namespace_parent(namespace: &File) -> Option<(u64, u64)> {
 }
 
 /// One child that has ended, or `None` when none has (or there are none at all).
-pub fn reap_one() -> Option<(Pid, Ended)> {
+pub fn reap_one() -> Option<(Pid, Exit)> {
     loop {
         return match nix::sys::wait::waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Ended::Exit(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Ended::Signal(signal as i32))),
+            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Exit::Code(code))),
+            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Exit::Signal(signal as i32))),
             Ok(WaitStatus::StillAlive) | Err(_) => None,
             Ok(_) => continue,
         };
@@ -137,17 +117,6 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: it is open (above) and by the contract of this function nobody else owns it.
     let fd = unsafe { OwnedFd::from_raw_fd(number) };
     Ok(fd)
-}
-
-/// A program that starts as the head of a session of its own, away from any terminal.
-pub fn detached_command(program: &str) -> Command {
-    let mut command = Command::new(program);
-    command.env_clear();
-    // SAFETY: setsid is async-signal-safe and touches no memory.
-    unsafe {
-        command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from));
-    }
-    command
 }
 
 pub fn unshare(flags: CloneFlags) -> nix::Result<()> {

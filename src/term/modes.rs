@@ -48,6 +48,9 @@ const MODES: [(Mode, bool); 35] = {
     ]
 };
 
+/// Modes of the alternate screen. Some terminals know only the last, so each one that was used is switched off.
+const ALTERNATE: [u16; 3] = [47, 1047, 1049];
+
 /// Bytes after ESC that designate a charset, padded with 0: `(0` is line drawing into G0.
 type Charset = [u8; 3];
 const ASCII: [Charset; 4] = [*b"(B\0", *b")B\0", *b"*B\0", *b"+B\0"];
@@ -124,8 +127,8 @@ pub struct ModeTracker {
     /// Modes that differ from a fresh terminal's, in the order in which they were changed: of the mouse's modes the last
     /// one counts.
     changed: Vec<Mode>,
-    /// The mode that the alternate screen was entered with: 47, 1047 or 1049.
-    alternate: Option<u16>,
+    /// The modes of [`ALTERNATE`] that were switched on since the main screen was left, as bits; 0 on the main screen.
+    alternate: u8,
     /// Main and alternate.
     screens: [Screen; 2],
     pen: Pen,
@@ -171,7 +174,7 @@ impl ModeTracker {
             osc: Osc::default(),
             utf8_left: 0,
             changed: Vec::with_capacity(MODES.len()),
-            alternate: None,
+            alternate: 0,
             screens: <[Screen; 2]>::default(),
             pen: Pen::default(),
             keypad: false,
@@ -184,7 +187,7 @@ impl ModeTracker {
     }
 
     pub fn in_alternate_screen(&self) -> bool {
-        self.alternate.is_some()
+        self.alternate != 0
     }
 
     /// Whether the program named the window. The title itself is not kept.
@@ -206,9 +209,9 @@ impl ModeTracker {
             out += if self.state == State::Ground { "\x18" } else { "\x18\x1b\\" };
         }
         let mut main = self.clone();
-        if let Some(mode) = self.alternate {
+        if self.in_alternate_screen() {
             self.screens[1].undo(&mut out);
-            out += &format!("\x1b[?{mode}l");
+            self.entered_by().for_each(|mode| mode.switch(false, &mut out));
             // Leaving brings back a style and charsets of the main screen: the tracker knows which.
             main.feed(out.as_bytes());
         }
@@ -221,8 +224,8 @@ impl ModeTracker {
     pub fn replay(&self) -> Vec<u8> {
         let mut out = String::new();
         self.screens[0].redo(&mut out);
-        if let Some(mode) = self.alternate {
-            out += &format!("\x1b[?{mode}h");
+        if self.in_alternate_screen() {
+            self.entered_by().for_each(|mode| mode.switch(true, &mut out));
             self.screens[1].redo(&mut out);
         }
         self.changed.iter().for_each(|mode| mode.switch(!mode.is_on_by_default(), &mut out));
@@ -283,8 +286,13 @@ impl ModeTracker {
         *out += &"\x1b[23;2t".repeat(self.window.titles.into());
     }
 
+    fn entered_by(&self) -> impl Iterator<Item = Mode> {
+        let used = self.alternate;
+        ALTERNATE.into_iter().enumerate().filter(move |(bit, _)| used & 1 << bit != 0).map(|(_, mode)| Mode::Dec(mode))
+    }
+
     fn screen(&mut self) -> &mut Screen {
-        &mut self.screens[usize::from(self.alternate.is_some())]
+        &mut self.screens[usize::from(self.in_alternate_screen())]
     }
 }
 

@@ -56,13 +56,14 @@ fn the_alternate_screen_is_left_as_it_was_entered_and_only_then() {
         assert_eq!(replay(enter.as_bytes()), enter);
         assert_eq!(restore(format!("{enter}\x1b[?{mode}l").as_bytes()), "");
     }
-    assert_eq!(restore(b"\x1b[?1049h\x1b[?47h"), "\x1b[?1049l");
+    assert_eq!(restore(b"\x1b[?1049h\x1b[?47h"), "\x1b[?47l\x1b[?1049l");
 }
 
 #[test]
 fn each_screen_has_its_own_keyboard_flags() {
     assert_eq!(restore(b"\x1b[>1u\x1b[>5u"), "\x1b[<2u");
     assert_eq!(restore(b"\x1b[>1u\x1b[<u"), "");
+    assert_eq!(restore(b"\x1b[=5u\x1b[<u"), "", "a pop too many resets the flags");
     assert_eq!(restore(b"\x1b[>1u\x1b[<9u\x1b[=5u\x1b[=4;3u"), "\x1b[=0;1u");
     let both = b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[>u\x1b[=8;2u";
     assert_eq!(restore(both), "\x1b[<2u\x1b[?1049l\x1b[<1u");
@@ -187,6 +188,16 @@ fn a_replay_may_begin_behind_the_first_line_feed() {
     assert_eq!(line_start_after(b"ab"), None);
 }
 
+/// The modes of an emulator that is not ours.
+fn vt100_modes(output: &[u8]) -> impl PartialEq + std::fmt::Debug + use<> {
+    let mut parser = vt100::Parser::default();
+    parser.process(output);
+    let screen = parser.screen();
+    let keys = (screen.application_keypad(), screen.application_cursor(), screen.bracketed_paste());
+    let mouse = (screen.mouse_protocol_mode(), screen.mouse_protocol_encoding());
+    (screen.alternate_screen(), screen.hide_cursor(), keys, mouse)
+}
+
 /// Output made of sequences that matter, whole and torn.
 fn output() -> impl Strategy<Value = Vec<u8>> {
     let number = proptest::sample::select(vec![
@@ -224,18 +235,17 @@ fn output() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn the_cuts_between_reads_change_nothing(output in output(), lengths in proptest::collection::vec(1..9_usize, 0..99)) {
-        let whole = tracker(&output);
         let mut pieces = ModeTracker::new();
-        let mut rest = &output[..];
-        for length in lengths {
-            let (piece, tail) = rest.split_at(length.min(rest.len()));
-            pieces.feed(piece);
-            rest = tail;
+        let mut at = 0;
+        for length in lengths.into_iter().chain([output.len()]) {
+            let end = output.len().min(at + length);
+            pieces.feed(&output[at..end]);
+            at = end;
+            let whole = tracker(&output[..end]);
+            prop_assert_eq!(pieces.at_ground(), whole.at_ground());
+            prop_assert_eq!(pieces.restore(), whole.restore());
+            prop_assert_eq!(pieces.replay(), whole.replay());
         }
-        pieces.feed(rest);
-        prop_assert_eq!(pieces.at_ground(), whole.at_ground());
-        prop_assert_eq!(pieces.restore(), whole.restore());
-        prop_assert_eq!(pieces.replay(), whole.replay());
     }
 
     #[test]
@@ -253,6 +263,18 @@ proptest! {
         let copy = tracker(&original.replay());
         prop_assert_eq!(copy.replay(), original.replay());
         prop_assert_eq!(copy.in_alternate_screen(), original.in_alternate_screen());
+    }
+
+    #[test]
+    fn another_emulator_is_put_back_and_copied_too(output in output()) {
+        // It knows neither DECSTR nor 1047.
+        let unknown = |pattern: &[u8]| output.windows(pattern.len()).any(|window| window == pattern);
+        prop_assume!(!unknown(b"!p") && !unknown(b"1047"));
+        let tracker = tracker(&output);
+        prop_assert_eq!(vt100_modes(&[&output[..], &tracker.restore()].concat()), vt100_modes(b""));
+        if tracker.at_ground() {
+            prop_assert_eq!(vt100_modes(&tracker.replay()), vt100_modes(&output));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How [`ModeTracker`] reads a program's output.
 
+use super::ALTERNATE;
 use super::BODY_MAX_BYTES;
 use super::KEYBOARD_MAX_DEPTH;
 use super::MODES;
@@ -192,15 +193,9 @@ impl ModeTracker {
             (0, [b' '], b'q') => self.cursor_style = first(params),
             (0, [b'!'], b'p') => self.soft_reset(),
             (b'>' | b'<' | b'=', [], b'u') => self.keyboard(marker, params),
-            (b'>', [], b'm') => {
-                // Without a value or without anything: back to the terminal's own.
-                let mut numbers = numbers(params);
-                match (numbers.next(), numbers.next()) {
-                    (Some(4), value) => self.other_keys = value.unwrap_or(0),
-                    (Some(0) | None, _) => self.other_keys = 0,
-                    _ => {}
-                }
-            }
+            // Without a value, or without anything: back to the terminal's own.
+            (b'>', [], b'm') if first(params) == 4 => self.other_keys = numbers(params).nth(1).unwrap_or(0),
+            (b'>', [], b'm') if params.is_empty() => self.other_keys = 0,
             _ => {}
         }
     }
@@ -210,20 +205,25 @@ impl ModeTracker {
             (6, _) => self.pen.origin = on,
             (1048, true) => self.save(),
             (1048, false) => self.bring_back(),
-            (47 | 1047 | 1049, true) => {
-                if number == 1049 {
-                    self.save();
-                }
-                // Leaving by 1049 also brings the cursor back, so once entered like this it is left like this.
-                self.alternate = self.alternate.max(Some(number));
+            _ => match ALTERNATE.iter().position(|&mode| mode == number) {
+                Some(bit) => self.switch_screen(bit, on),
+                None => self.set(Mode::Dec(number), on),
+            },
+        }
+    }
+
+    fn switch_screen(&mut self, bit: usize, on: bool) {
+        let with_cursor = ALTERNATE[bit] == 1049;
+        if on {
+            if with_cursor {
+                self.save();
             }
-            (47 | 1047 | 1049, false) => {
-                self.alternate = None;
-                if number == 1049 {
-                    self.bring_back();
-                }
+            self.alternate |= 1 << bit;
+        } else {
+            self.alternate = 0;
+            if with_cursor {
+                self.bring_back();
             }
-            _ => self.set(Mode::Dec(number), on),
         }
     }
 
@@ -241,7 +241,7 @@ impl ModeTracker {
         let (top, bottom) = (numbers.next().unwrap_or(0).max(1), numbers.next().unwrap_or(0));
         if (top, bottom) == (1, 0) {
             self.screen().region = None;
-            if self.alternate.is_none() {
+            if !self.in_alternate_screen() {
                 self.screens[1].region = None;
             }
         } else if bottom == 0 || top < bottom {

@@ -1,0 +1,138 @@
+//! Messages between the daemon and the init of one session: JSON, one message a datagram, descriptors beside it.
+//!
+//! Unknown fields are ignored and unknown messages are answered by nothing, so that daemons and inits of neighbouring
+//! releases understand each other. The daemon takes every word of an init as untrusted.
+
+use crate::name::PtyId;
+use crate::name::WinSize;
+use crate::session::spec::SessionSpec;
+use crate::session::state::Exit;
+use serde::Deserialize;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Version of these messages. It is raised when a message changes its meaning; additions do not raise it.
+pub const CONTROL_VERSION: u32 = 1;
+
+/// Largest message in bytes. Whatever can be longer travels as a memory file beside it.
+pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
+
+/// Largest parcel (a memory file with a [`Build`]) in bytes: an environment may be large.
+pub const PARCEL_BYTES_MAX: u64 = 16 << 20;
+
+/// Most PTYs in one session.
+pub const PTYS_MAX: usize = 64;
+
+/// The first thing that an init is told, as a parcel.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Build {
+    pub session: SessionSpec,
+    pub boxed: crate::session::spec::BoxSpec,
+    /// `sessions/<name>` on the host.
+    pub directory: PathBuf,
+    /// `~/.coop` on the host: masked wherever it would be seen.
+    pub coop_home: PathBuf,
+    /// The soft limit of open files that programs in the box get.
+    pub open_files: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum ToInit {
+    /// With the parcel as its descriptor. Answered by `built` or `failed`.
+    Build,
+    /// A new daemon, with its end of a fresh message pair as descriptor, sent over the init's spare pair. Answered over
+    /// the fresh pair by `report`.
+    Adopt { version: u32 },
+    /// Start a program on a new PTY, or again on the one that is there. Answered by `spawned` or `spawn-failed`.
+    Spawn { pty: PtyId, argv: Vec<String>, size: WinSize },
+    /// Answered by `following` with ring, page, wake socket and master. `at`: what a client that was cut off still wants.
+    Follow { pty: PtyId, at: Option<u64>, holds: bool },
+    Unfollow { pty: PtyId },
+    /// Signal a PTY's program and its process group.
+    Signal { pty: PtyId, signal: i32 },
+    /// SIGTERM to every process of the box.
+    TerminateAll,
+    /// Forget an ended PTY.
+    Close { pty: PtyId },
+    /// This daemon has dealt with the end of that PTY's program.
+    Acknowledge { pty: PtyId },
+    /// The daemon goes in order: nothing is to be held for it.
+    Bye,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum FromInit {
+    /// Stage 1 has forked the init; the descriptor is its pidfd.
+    Forked { pid: i32 },
+    Built,
+    /// The box could not be built: what failed and what to try.
+    Failed { what: String, hint: Option<String> },
+    Spawned { pty: PtyId, pid: i32 },
+    SpawnFailed { pty: PtyId, why: String },
+    Following { pty: PtyId },
+    FollowFailed { pty: PtyId, why: String },
+    /// The program has ended and all it wrote is in the ring, up to `head`.
+    Exited { pty: PtyId, exit: Exit, head: u64 },
+    Report(Box<Report>),
+}
+
+/// All that a new daemon must know of a session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub version: u32,
+    pub session: SessionSpec,
+    pub ptys: Vec<PtyReport>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PtyReport {
+    pub pty: PtyId,
+    pub argv: Vec<String>,
+    pub program: Program,
+    pub head: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Program {
+    Running {
+        pid: i32,
+        /// How long it has been running.
+        for_ms: u64,
+    },
+    Ended {
+        exit: Exit,
+        /// Whether a daemon has dealt with it.
+        acknowledged: bool,
+        ran_ms: u64,
+    },
+}
+
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    serde_json::to_vec(message).expect("these types have string keys only and no failing Serialize")
+}
+
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
+    serde_json::from_slice(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_later_release_is_understood_as_far_as_it_can_be() {
+        let exited: FromInit =
+            decode(br#"{"say":"exited","pty":0,"exit":{"code":3},"head":7,"new_field":[1,2]}"#).unwrap();
+        assert!(matches!(exited, FromInit::Exited { pty: PtyId::AGENT, exit: Exit::Code(3), head: 7 }));
+    }
+
+    #[test]
+    fn nonsense_is_an_error_and_nothing_else() {
+        for bad in ["", "{}", "[]", r#"{"say":"exited"}"#, r#"{"say":"exited","pty":-1,"exit":{"code":3},"head":7}"#] {
+            assert!(decode::<FromInit>(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}
