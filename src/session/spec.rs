@@ -93,6 +93,9 @@ pub struct BoxSpec {
     pub tools: Vec<PathBuf>,
     /// Git directories of a worktree or submodule, seen read-write at their own path.
     pub git_dirs: Vec<PathBuf>,
+    /// Host paths that nothing in the box may see, wherever a mount would show them: credentials, when the workspace
+    /// contains the user's home.
+    pub hidden: Vec<PathBuf>,
     /// Paths below HOME (relative, no `..`) that outlive the session, each with the host directory that keeps it.
     pub persist: Vec<Persist>,
     /// The whole environment of programs in the box, but for the `COOP_*` variables and `IS_SANDBOX`.

@@ -65,6 +65,15 @@ pub fn clone_tree_of(fd: impl AsFd) -> nix::Result<OwnedFd> {
 
 /// Sets restrictions on a mount and everything below it.
 pub fn restrict(mount: impl AsFd, forbid: Forbid) -> nix::Result<()> {
+    set_attributes(mount, forbid, libc::AT_RECURSIVE)
+}
+
+/// Sets restrictions on this one mount.
+pub fn restrict_one(mount: impl AsFd, forbid: Forbid) -> nix::Result<()> {
+    set_attributes(mount, forbid, 0)
+}
+
+fn set_attributes(mount: impl AsFd, forbid: Forbid, flags: libc::c_int) -> nix::Result<()> {
     let attributes = libc::mount_attr { attr_set: forbid.bits(), attr_clr: 0, propagation: 0, userns_fd: 0 };
     // SAFETY: the structure is valid for the call and its true size is passed.
     check(unsafe {
@@ -72,7 +81,7 @@ pub fn restrict(mount: impl AsFd, forbid: Forbid) -> nix::Result<()> {
             libc::SYS_mount_setattr,
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+            libc::AT_EMPTY_PATH | flags,
             &raw const attributes,
             size_of::<libc::mount_attr>(),
         )

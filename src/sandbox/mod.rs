@@ -1,0 +1,9 @@
+//! The box: what the host offers ([`view`]), what is to be mounted where as a plain list ([`plan`]), and the interpreter
+//! that carries the list out in a fresh mount namespace ([`build`]).
+
+pub mod build;
+pub mod explain;
+pub mod masks;
+pub mod plan;
+pub mod target;
+pub mod view;

@@ -1,0 +1,189 @@
+//! Compiles what was asked for and what the host has into a plain list of operations. Pure: tested as data.
+//!
+//! The list is carried out top to bottom in an empty root. Later operations see what earlier ones made, so the order is:
+//! the host's read-only trees, the box's own writable places, `/dev`, `/proc` and `/sys`, what the user brings (home,
+//! tools, workspace, mounts), and last of all the masks, which must lie on top.
+
+use crate::sandbox::masks;
+use crate::sandbox::view::BaseEntry;
+use crate::sandbox::view::HostView;
+use crate::session::spec::BoxSpec;
+use crate::session::spec::PersistScope;
+use crate::sys::mount::Forbid;
+use std::path::Path;
+use std::path::PathBuf;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    Directory { at: PathBuf, mode: u32 },
+    Symlink { at: PathBuf, to: PathBuf },
+    /// A file of the box's own, over whatever stands there.
+    File { at: PathBuf, content: String },
+    /// A host tree.
+    Bind { host: PathBuf, at: PathBuf, forbid: Forbid },
+    Tmpfs { at: PathBuf, mode: u32, forbid: Forbid },
+    Proc { at: PathBuf },
+    DevPts { at: PathBuf },
+    /// A tree of the box becomes read-only, where it exists.
+    ReadOnly { at: PathBuf },
+    /// Whatever is there looks empty.
+    Mask { at: PathBuf },
+}
+
+/// The session's directories on the host.
+#[derive(Clone, Debug)]
+pub struct Places<'a> {
+    /// `sessions/<name>`
+    pub session: &'a Path,
+    pub coop_home: &'a Path,
+    pub hostname: &'a str,
+}
+
+impl Places<'_> {
+    pub fn home(&self) -> PathBuf {
+        self.session.join("upper/home")
+    }
+
+    pub fn var(&self) -> PathBuf {
+        self.session.join("upper/var")
+    }
+
+    pub fn persist(&self, scope: PersistScope) -> PathBuf {
+        match scope {
+            PersistScope::Session => self.session.join("persist"),
+            PersistScope::User => self.coop_home.join("persist"),
+        }
+    }
+}
+
+pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
+    let mut ops = Vec::with_capacity(96);
+    host_base(&mut ops, view);
+    own_places(&mut ops, spec, places);
+    devices(&mut ops);
+    kernel_views(&mut ops);
+    etc_files(&mut ops, view, places);
+    users_things(&mut ops, spec, places);
+    for secret in &view.etc_secrets {
+        ops.push(Op::Mask { at: secret.clone() });
+    }
+    hidden(&mut ops, spec, view);
+    ops
+}
+
+fn host_base(ops: &mut Vec<Op>, view: &HostView) {
+    for (path, entry) in &view.base {
+        ops.push(match entry {
+            BaseEntry::Directory => Op::Bind { host: path.clone(), at: path.clone(), forbid: Forbid::WRITING },
+            BaseEntry::Symlink(to) => Op::Symlink { at: path.clone(), to: to.clone() },
+        });
+    }
+}
+
+fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
+    for (at, mode) in [("/home", 0o755), ("/root", 0o700), ("/mnt", 0o755), ("/media", 0o755), ("/srv", 0o755)] {
+        ops.push(Op::Directory { at: at.into(), mode });
+    }
+    let own = Forbid::SET_UID_AND_DEVICES;
+    ops.push(Op::Tmpfs { at: "/tmp".into(), mode: 0o1777, forbid: own });
+    ops.push(Op::Tmpfs { at: "/run".into(), mode: 0o755, forbid: own });
+    ops.push(Op::Directory { at: "/run/lock".into(), mode: 0o1777 });
+    ops.push(Op::Directory { at: "/run/user".into(), mode: 0o755 });
+    ops.push(Op::Directory { at: format!("/run/user/{}", spec.user.uid).into(), mode: 0o700 });
+    ops.push(Op::Bind { host: places.var(), at: "/var".into(), forbid: own });
+}
+
+fn devices(ops: &mut Vec<Op>) {
+    let dev = Path::new("/dev");
+    // Mode 755: with tmpfs's default of 1777 a plain `> /dev/null` is refused (fs.protected_regular).
+    ops.push(Op::Tmpfs { at: dev.into(), mode: 0o755, forbid: Forbid { set_uid: true, ..Forbid::default() } });
+    let set_uid_only = Forbid { set_uid: true, ..Forbid::default() };
+    for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+        ops.push(Op::Bind { host: dev.join(name), at: dev.join(name), forbid: set_uid_only });
+    }
+    ops.push(Op::DevPts { at: "/dev/pts".into() });
+    ops.push(Op::Tmpfs { at: "/dev/shm".into(), mode: 0o1777, forbid: Forbid::SET_UID_AND_DEVICES });
+    let links = [
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ];
+    for (name, to) in links {
+        ops.push(Op::Symlink { at: dev.join(name), to: to.into() });
+    }
+}
+
+fn kernel_views(ops: &mut Vec<Op>) {
+    let (proc, sys) = (Path::new("/proc"), Path::new("/sys"));
+    ops.push(Op::Proc { at: proc.into() });
+    ops.extend(masks::PROC_READ_ONLY.iter().map(|name| Op::ReadOnly { at: proc.join(name) }));
+    ops.extend(masks::PROC_MASKED.iter().map(|name| Op::Mask { at: proc.join(name) }));
+    ops.push(Op::Bind { host: sys.into(), at: sys.into(), forbid: Forbid::ALL });
+    ops.extend(masks::SYS_MASKED.iter().map(|name| Op::Mask { at: sys.join(name) }));
+}
+
+fn etc_files(ops: &mut Vec<Op>, view: &HostView, places: &Places<'_>) {
+    let hosts = format!("{}\n127.0.1.1 {}\n", view.hosts.trim_end(), places.hostname);
+    ops.push(Op::File { at: "/etc/hosts".into(), content: hosts });
+    if let Some(passwd) = &view.passwd {
+        ops.push(Op::File { at: "/etc/passwd".into(), content: passwd.clone() });
+    }
+    if let Some(file) = &view.resolver_file {
+        ops.push(Op::Bind { host: file.clone(), at: file.clone(), forbid: Forbid::ALL });
+    }
+}
+
+fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
+    let own = Forbid::SET_UID_AND_DEVICES;
+    let in_workspace = |path: &Path| path.starts_with(&spec.workspace);
+    // A workspace that contains HOME *is* the home: the box's own would only be covered by it.
+    if !in_workspace(&spec.user.home) {
+        ops.push(Op::Bind { host: places.home(), at: spec.user.home.clone(), forbid: own });
+    }
+    for tool in spec.tools.iter().filter(|tool| !in_workspace(tool)) {
+        ops.push(Op::Bind { host: tool.clone(), at: tool.clone(), forbid: Forbid::WRITING });
+    }
+    ops.push(Op::Bind { host: spec.workspace.clone(), at: spec.workspace.clone(), forbid: own });
+    if spec.workspace_mount != spec.workspace {
+        ops.push(Op::Bind { host: spec.workspace.clone(), at: spec.workspace_mount.clone(), forbid: own });
+    }
+    for git_dir in spec.git_dirs.iter().filter(|dir| !in_workspace(dir)) {
+        ops.push(Op::Bind { host: git_dir.clone(), at: git_dir.clone(), forbid: own });
+    }
+    for persist in &spec.persist {
+        let host = places.persist(persist.scope).join(&persist.inside);
+        ops.push(Op::Bind { host, at: spec.user.home.join(&persist.inside), forbid: own });
+    }
+    for mount in &spec.mounts {
+        let forbid = if mount.read_only { Forbid::WRITING } else { own };
+        ops.push(Op::Bind { host: mount.host.clone(), at: mount.inside.clone(), forbid });
+    }
+}
+
+/// Every place at which a hidden host path would show through a bind that contains it.
+fn hidden(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
+    let shown: Vec<(PathBuf, PathBuf)> = ops
+        .iter()
+        .filter_map(|op| match op {
+            Op::Bind { host, at, .. } => Some((host.clone(), at.clone())),
+            _ => None,
+        })
+        .collect();
+    for path in &view.hidden {
+        for (host, at) in &shown {
+            if let Ok(below) = path.strip_prefix(host) {
+                let place = if below.as_os_str().is_empty() { at.clone() } else { at.join(below) };
+                // What the user keeps for this session lies in coop's home, and is meant to be seen.
+                if !spec.persist.iter().any(|persist| spec.user.home.join(&persist.inside) == place) {
+                    ops.push(Op::Mask { at: place });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,104 @@
+use super::*;
+use crate::session::spec::Bind;
+use crate::session::spec::BoxUser;
+use crate::session::spec::GitIdentity;
+use crate::session::spec::NetworkMode;
+use crate::session::spec::Persist;
+
+fn spec(workspace: &str) -> BoxSpec {
+    BoxSpec {
+        user: BoxUser { uid: 1000, gid: 1000, name: "u".into(), home: "/home/u".into(), shell: "/bin/sh".into() },
+        workspace: workspace.into(),
+        workspace_mount: "/workspace".into(),
+        network: NetworkMode::Host,
+        mounts: Vec::new(),
+        tools: vec!["/home/u/.cargo/bin".into()],
+        git_dirs: Vec::new(),
+        hidden: vec!["/home/u/.ssh".into()],
+        persist: vec![Persist { inside: ".claude".into(), scope: PersistScope::Session }],
+        env: Vec::new(),
+        git_identity: GitIdentity::default(),
+    }
+}
+
+fn view() -> HostView {
+    HostView {
+        base: vec![
+            ("/usr".into(), BaseEntry::Directory),
+            ("/bin".into(), BaseEntry::Symlink("usr/bin".into())),
+            ("/etc".into(), BaseEntry::Directory),
+        ],
+        etc_secrets: vec!["/etc/shadow".into()],
+        hidden: vec!["/home/u/.ssh".into(), "/home/u/.coop".into()],
+        ..HostView::default()
+    }
+}
+
+fn planned(spec: &BoxSpec) -> Vec<Op> {
+    let places = Places {
+        session: Path::new("/home/u/.coop/sessions/p"),
+        coop_home: Path::new("/home/u/.coop"),
+        hostname: "p",
+    };
+    plan(spec, &view(), &places)
+}
+
+fn masks(ops: &[Op]) -> Vec<&Path> {
+    ops.iter().filter_map(|op| if let Op::Mask { at } = op { Some(at.as_path()) } else { None }).collect()
+}
+
+#[test]
+fn the_hosts_trees_are_read_only_and_links_stay_links() {
+    let ops = planned(&spec("/home/u/p"));
+    assert!(ops.contains(&Op::Bind { host: "/usr".into(), at: "/usr".into(), forbid: Forbid::WRITING }));
+    assert!(ops.contains(&Op::Symlink { at: "/bin".into(), to: "usr/bin".into() }));
+    for op in &ops {
+        if let Op::Bind { host, forbid, .. } = op {
+            assert!(forbid.set_uid, "{} could run set-uid programs", host.display());
+            assert!(forbid.devices || host.starts_with("/dev"), "{} could hold devices", host.display());
+        }
+    }
+}
+
+#[test]
+fn masks_come_after_every_mount_that_could_cover_them() {
+    let ops = planned(&spec("/home/u"));
+    let last_bind = ops.iter().rposition(|op| matches!(op, Op::Bind { .. })).unwrap();
+    let first = |wanted: &str| ops.iter().position(|op| matches!(op, Op::Mask { at } if at == Path::new(wanted)));
+    assert!(first("/etc/shadow").unwrap() > last_bind);
+    assert!(first("/home/u/.ssh").unwrap() > last_bind);
+}
+
+#[test]
+fn a_workspace_that_contains_home_shows_neither_keys_nor_coops_own_state() {
+    let ops = planned(&spec("/home/u"));
+    let masks = masks(&ops);
+    for hidden in ["/home/u/.ssh", "/home/u/.coop", "/workspace/.ssh", "/workspace/.coop"] {
+        assert!(masks.contains(&Path::new(hidden)), "{hidden} would be seen");
+    }
+    assert!(!ops.iter().any(|op| matches!(op, Op::Bind { host, .. } if host.ends_with("upper/home"))));
+}
+
+#[test]
+fn an_ordinary_workspace_needs_no_mask_of_its_own() {
+    let ops = planned(&spec("/home/u/p"));
+    assert!(masks(&ops).iter().all(|at| !at.starts_with("/home") && !at.starts_with("/workspace")));
+}
+
+#[test]
+fn a_mount_that_contains_coops_state_has_it_masked() {
+    let mut spec = spec("/home/u/p");
+    spec.mounts.push(Bind { host: "/home".into(), inside: "/everything".into(), read_only: true });
+    let ops = planned(&spec);
+    let masks = masks(&ops);
+    assert!(masks.contains(&Path::new("/everything/u/.coop")));
+    assert!(masks.contains(&Path::new("/everything/u/.ssh")));
+}
+
+#[test]
+fn what_persists_is_bound_after_the_workspace_that_may_contain_home() {
+    let ops = planned(&spec("/home/u"));
+    let workspace = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/workspace")));
+    let kept = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/home/u/.claude")));
+    assert!(kept.unwrap() > workspace.unwrap());
+}

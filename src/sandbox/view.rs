@@ -1,0 +1,93 @@
+//! What the host has to offer, looked up once and handed to the pure planner.
+
+use crate::sandbox::masks;
+use crate::session::spec::BoxSpec;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Top-level directories of the host that a box sees read-only, where they exist.
+const BASE: &[&str] = &["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix"];
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BaseEntry {
+    Directory,
+    /// `/bin -> usr/bin` on merged-/usr systems.
+    Symlink(PathBuf),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostView {
+    pub base: Vec<(PathBuf, BaseEntry)>,
+    /// Secrets below `/etc` that exist and that the caller could read.
+    pub etc_secrets: Vec<PathBuf>,
+    /// Where `/etc/resolv.conf` really lies, when that is outside `/etc` and `/usr`.
+    pub resolver_file: Option<PathBuf>,
+    /// A passwd file with the caller in it, when the host's has no entry for it (directory services).
+    pub passwd: Option<String>,
+    /// The host's `/etc/hosts`.
+    pub hosts: String,
+    /// Of [`BoxSpec::hidden`], those that exist.
+    pub hidden: Vec<PathBuf>,
+}
+
+impl HostView {
+    pub fn look(spec: &BoxSpec, coop_home: &Path) -> io::Result<Self> {
+        let mut view = Self { hosts: fs::read_to_string("/etc/hosts").unwrap_or_default(), ..Self::default() };
+        for name in BASE {
+            let path = Path::new("/").join(name);
+            match fs::symlink_metadata(&path) {
+                Ok(found) if found.is_symlink() => {
+                    let to = fs::read_link(&path)?;
+                    view.base.push((path, BaseEntry::Symlink(to)));
+                }
+                Ok(found) if found.is_dir() => view.base.push((path, BaseEntry::Directory)),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        view.etc_secrets = readable_secrets();
+        view.resolver_file = resolver_outside_etc();
+        view.passwd = passwd_with(spec);
+        let hidden = spec.hidden.iter().map(PathBuf::as_path).chain([coop_home]);
+        view.hidden = hidden.filter(|path| fs::symlink_metadata(path).is_ok()).map(Path::to_owned).collect();
+        Ok(view)
+    }
+}
+
+fn readable_secrets() -> Vec<PathBuf> {
+    let etc = Path::new("/etc");
+    let mut found: Vec<_> = masks::ETC_SECRETS.iter().map(|name| etc.join(name)).collect();
+    if let Ok(entries) = fs::read_dir("/etc/ssh") {
+        let is_key = |entry: &fs::DirEntry| entry.file_name().to_str().is_some_and(masks::is_ssh_host_key);
+        found.extend(entries.flatten().filter(is_key).map(|entry| entry.path()));
+    }
+    found.retain(|path| nix::unistd::access(path, nix::unistd::AccessFlags::R_OK).is_ok());
+    found
+}
+
+fn resolver_outside_etc() -> Option<PathBuf> {
+    let real = fs::canonicalize("/etc/resolv.conf").ok()?;
+    let shown = ["/etc", "/usr", "/opt", "/nix"].iter().any(|base| real.starts_with(base));
+    (!shown).then_some(real)
+}
+
+fn passwd_with(spec: &BoxSpec) -> Option<String> {
+    let mut passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let uid = spec.user.uid.to_string();
+    if passwd.lines().any(|line| line.split(':').nth(2) == Some(&uid)) {
+        return None;
+    }
+    let user = &spec.user;
+    passwd.push_str(&format!(
+        "{}:x:{}:{}::{}:{}\n",
+        user.name,
+        user.uid,
+        user.gid,
+        user.home.display(),
+        user.shell.display()
+    ));
+    Some(passwd)
+}
