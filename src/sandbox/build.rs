@@ -104,8 +104,9 @@ pub fn build(ops: &[Op]) -> Result<(), SandboxError> {
 fn clone_host_trees(ops: &[Op]) -> Result<Vec<OwnedFd>, SandboxError> {
     let mut clones = Vec::new();
     for op in ops {
-        if let Op::Bind { host, forbid, .. } = op {
-            let tree = mount::clone_tree(host).during(|| format!("cannot bind {}", host.display()))?;
+        if let Op::Bind { host, forbid, exact, .. } = op {
+            let tree = if *exact { mount::clone_exact_tree(host) } else { mount::clone_tree(host) };
+            let tree = tree.during(|| format!("cannot bind {}", host.display()))?;
             mount::restrict(&tree, *forbid).during(|| format!("cannot restrict the mount of {}", host.display()))?;
             clones.push(tree);
         }

@@ -19,8 +19,9 @@ pub enum Op {
     Symlink { at: PathBuf, to: PathBuf },
     /// A file of the box's own, over whatever stands there.
     File { at: PathBuf, content: String },
-    /// A host tree.
-    Bind { host: PathBuf, at: PathBuf, forbid: Forbid },
+    /// A host tree. With `exact`, no part of the host path may be a link: it was resolved when it was checked, and a
+    /// link there now was put in its way.
+    Bind { host: PathBuf, at: PathBuf, forbid: Forbid, exact: bool },
     Tmpfs { at: PathBuf, mode: u32, forbid: Forbid },
     Proc { at: PathBuf },
     DevPts { at: PathBuf },
@@ -63,7 +64,7 @@ pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
     devices(&mut ops);
     kernel_views(&mut ops);
     etc_files(&mut ops, view, places);
-    users_things(&mut ops, spec, places);
+    users_things(&mut ops, spec, view, places);
     for secret in &view.etc_secrets {
         ops.push(Op::Mask { at: secret.clone() });
     }
@@ -74,7 +75,7 @@ pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
 fn host_base(ops: &mut Vec<Op>, view: &HostView) {
     for (path, entry) in &view.base {
         ops.push(match entry {
-            BaseEntry::Directory => Op::Bind { host: path.clone(), at: path.clone(), forbid: Forbid::WRITING },
+            BaseEntry::Directory => Op::Bind { host: path.clone(), at: path.clone(), forbid: Forbid::WRITING, exact: false },
             BaseEntry::Symlink(to) => Op::Symlink { at: path.clone(), to: to.clone() },
         });
     }
@@ -90,7 +91,7 @@ fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
     ops.push(Op::Directory { at: "/run/lock".into(), mode: 0o1777 });
     ops.push(Op::Directory { at: "/run/user".into(), mode: 0o755 });
     ops.push(Op::Directory { at: format!("/run/user/{}", spec.user.uid).into(), mode: 0o700 });
-    ops.push(Op::Bind { host: places.var(), at: "/var".into(), forbid: own });
+    ops.push(Op::Bind { host: places.var(), at: "/var".into(), forbid: own, exact: false });
 }
 
 fn devices(ops: &mut Vec<Op>) {
@@ -99,7 +100,7 @@ fn devices(ops: &mut Vec<Op>) {
     ops.push(Op::Tmpfs { at: dev.into(), mode: 0o755, forbid: Forbid { set_uid: true, ..Forbid::default() } });
     let set_uid_only = Forbid { set_uid: true, ..Forbid::default() };
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
-        ops.push(Op::Bind { host: dev.join(name), at: dev.join(name), forbid: set_uid_only });
+        ops.push(Op::Bind { host: dev.join(name), at: dev.join(name), forbid: set_uid_only, exact: false });
     }
     ops.push(Op::DevPts { at: "/dev/pts".into() });
     ops.push(Op::Tmpfs { at: "/dev/shm".into(), mode: 0o1777, forbid: Forbid::SET_UID_AND_DEVICES });
@@ -120,7 +121,7 @@ fn kernel_views(ops: &mut Vec<Op>) {
     ops.push(Op::Proc { at: proc.into() });
     ops.extend(masks::PROC_READ_ONLY.iter().map(|name| Op::ReadOnly { at: proc.join(name) }));
     ops.extend(masks::PROC_MASKED.iter().map(|name| Op::Mask { at: proc.join(name) }));
-    ops.push(Op::Bind { host: sys.into(), at: sys.into(), forbid: Forbid::ALL });
+    ops.push(Op::Bind { host: sys.into(), at: sys.into(), forbid: Forbid::ALL, exact: false });
     ops.extend(masks::SYS_MASKED.iter().map(|name| Op::Mask { at: sys.join(name) }));
 }
 
@@ -131,34 +132,48 @@ fn etc_files(ops: &mut Vec<Op>, view: &HostView, places: &Places<'_>) {
         ops.push(Op::File { at: "/etc/passwd".into(), content: passwd.clone() });
     }
     if let Some(file) = &view.resolver_file {
-        ops.push(Op::Bind { host: file.clone(), at: file.clone(), forbid: Forbid::ALL });
+        ops.push(Op::Bind { host: file.clone(), at: file.clone(), forbid: Forbid::ALL, exact: false });
     }
 }
 
-fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
+fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Places<'_>) {
     let own = Forbid::SET_UID_AND_DEVICES;
     let in_workspace = |path: &Path| path.starts_with(&spec.workspace);
     // A workspace that contains HOME *is* the home: the box's own would only be covered by it.
-    if !in_workspace(&spec.user.home) {
-        ops.push(Op::Bind { host: places.home(), at: spec.user.home.clone(), forbid: own });
+    let own_home = !in_workspace(&spec.user.home);
+    if own_home {
+        ops.push(Op::Bind { host: places.home(), at: spec.user.home.clone(), forbid: own, exact: false });
+        persist(ops, spec, places);
     }
     for tool in spec.tools.iter().filter(|tool| !in_workspace(tool)) {
-        ops.push(Op::Bind { host: tool.clone(), at: tool.clone(), forbid: Forbid::WRITING });
+        ops.push(match view.tool_links.iter().find(|(link, _)| link == tool) {
+            Some((_, to)) => Op::Symlink { at: tool.clone(), to: to.clone() },
+            None => Op::Bind { host: tool.clone(), at: tool.clone(), forbid: Forbid::WRITING, exact: false },
+        });
     }
-    ops.push(Op::Bind { host: spec.workspace.clone(), at: spec.workspace.clone(), forbid: own });
+    let mut shared = |host: &Path, at: &Path, forbid: Forbid| {
+        ops.push(Op::Bind { host: host.to_owned(), at: at.to_owned(), forbid, exact: true });
+    };
+    shared(&spec.workspace, &spec.workspace, own);
     if spec.workspace_mount != spec.workspace {
-        ops.push(Op::Bind { host: spec.workspace.clone(), at: spec.workspace_mount.clone(), forbid: own });
+        shared(&spec.workspace, &spec.workspace_mount, own);
     }
     for git_dir in spec.git_dirs.iter().filter(|dir| !in_workspace(dir)) {
-        ops.push(Op::Bind { host: git_dir.clone(), at: git_dir.clone(), forbid: own });
-    }
-    for persist in &spec.persist {
-        let host = places.persist(persist.scope).join(&persist.inside);
-        ops.push(Op::Bind { host, at: spec.user.home.join(&persist.inside), forbid: own });
+        shared(git_dir, git_dir, own);
     }
     for mount in &spec.mounts {
-        let forbid = if mount.read_only { Forbid::WRITING } else { own };
-        ops.push(Op::Bind { host: mount.host.clone(), at: mount.inside.clone(), forbid });
+        shared(&mount.host, &mount.inside, if mount.read_only { Forbid::WRITING } else { own });
+    }
+    if !own_home {
+        persist(ops, spec, places);
+    }
+}
+
+fn persist(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
+    for kept in &spec.persist {
+        let host = places.persist(kept.scope).join(&kept.inside);
+        let at = spec.user.home.join(&kept.inside);
+        ops.push(Op::Bind { host, at, forbid: Forbid::SET_UID_AND_DEVICES, exact: false });
     }
 }
 

@@ -28,6 +28,8 @@ pub struct HostView {
     pub passwd: Option<String>,
     /// The host's `/etc/hosts`.
     pub hosts: String,
+    /// Of [`BoxSpec::tools`], those that are links on the host, with what they say.
+    pub tool_links: Vec<(PathBuf, PathBuf)>,
     /// Of [`BoxSpec::hidden`], those that exist.
     pub hidden: Vec<PathBuf>,
 }
@@ -51,6 +53,8 @@ impl HostView {
         view.etc_secrets = readable_secrets();
         view.resolver_file = resolver_outside_etc();
         view.passwd = passwd_with(spec);
+        let link = |tool: &PathBuf| fs::read_link(tool).ok().map(|to| (tool.clone(), to));
+        view.tool_links = spec.tools.iter().filter_map(link).collect();
         let hidden = spec.hidden.iter().map(PathBuf::as_path).chain([coop_home]);
         view.hidden = hidden.filter(|path| fs::symlink_metadata(path).is_ok()).map(Path::to_owned).collect();
         Ok(view)

@@ -54,6 +54,11 @@ pub fn clone_tree(path: &Path) -> nix::Result<OwnedFd> {
     new_fd(unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) })
 }
 
+/// The same, for a path of which no part is a link.
+pub fn clone_exact_tree(path: &Path) -> nix::Result<OwnedFd> {
+    clone_tree_of(open_with(libc::AT_FDCWD, path, libc::O_PATH, 0, libc::RESOLVE_NO_SYMLINKS)?)
+}
+
 /// The same of what a descriptor stands for.
 pub fn clone_tree_of(fd: impl AsFd) -> nix::Result<OwnedFd> {
     let flags = libc::OPEN_TREE_CLONE
@@ -133,17 +138,20 @@ pub fn new_filesystem(kind: &CStr, options: &[(&CStr, Option<&CStr>)], forbid: F
 /// Opens a path *inside* `root` as if it were `/`, for use as a place (O_PATH). Links are followed there and never out
 /// of it; magic links never.
 pub fn open_inside(root: impl AsFd, path: &Path, flags: libc::c_int, mode: u32) -> nix::Result<OwnedFd> {
+    open_with(root.as_fd().as_raw_fd(), path, flags, mode, libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS)
+}
+
+fn open_with(at: RawFd, path: &Path, flags: libc::c_int, mode: u32, resolve: u64) -> nix::Result<OwnedFd> {
     let path = c_path(path)?;
     // SAFETY: all-zero is a valid open_how.
     let mut how: libc::open_how = unsafe { std::mem::zeroed() };
     how.flags = u64::try_from(flags | libc::O_CLOEXEC).map_err(|_| Errno::EINVAL)?;
     how.mode = u64::from(mode);
-    how.resolve = libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS;
-    let root = root.as_fd().as_raw_fd();
+    how.resolve = resolve;
     loop {
         // SAFETY: path and structure are valid for the call and the structure's true size is passed.
         let result = unsafe {
-            libc::syscall(libc::SYS_openat2, root, path.as_ptr(), &raw const how, size_of::<libc::open_how>())
+            libc::syscall(libc::SYS_openat2, at, path.as_ptr(), &raw const how, size_of::<libc::open_how>())
         };
         // EAGAIN: a rename elsewhere raced the walk (openat2(2)); the walk is simply repeated.
         match new_fd(result) {

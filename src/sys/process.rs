@@ -90,10 +90,10 @@ pub fn reset_signals() -> nix::Result<()> {
     SigSet::empty().thread_set_mask()
 }
 
-/// Closes every descriptor from `first` on.
-pub fn close_from(first: RawFd) -> nix::Result<()> {
-    // SAFETY: called just before exec by a process that will not use a higher descriptor again.
-    check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
+/// No descriptor from `first` on outlives the next exec.
+pub fn mark_from_close_on_exec(first: RawFd) -> nix::Result<()> {
+    // SAFETY: only flags change; every descriptor stays open and owned as it was.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) }).map(drop)
 }
 
 /// Puts `fd` at exactly this number, inherited across exec or not.

@@ -11,7 +11,7 @@
 use crate::session::spec::DetachKey;
 
 const ESC: u8 = 0x1b;
-/// Longest CSI sequence that may be a key or a paste marker, in bytes. Kitty's longest has alternates and text, some 40.
+/// Longest CSI sequence that is read, in bytes. Kitty's longest keys, with alternates and text, have some 40.
 const SEQUENCE_MAX_BYTES: usize = 64;
 
 /// Modifier bits of both protocols, which send them plus 1.
@@ -58,8 +58,8 @@ impl DetachKeys {
         Self { key, armed: Vec::new(), sequence: Vec::new(), sent: 0, in_paste: false }
     }
 
-    /// Takes what was read from the terminal. What stands behind a [`Typed::Detach`] in the same read is dropped: it was
-    /// not meant for the program any more.
+    /// Takes what was read from the terminal. What stands behind a [`Typed::Detach`] in the same read is dropped: it
+    /// was not meant for the program any more.
     pub fn feed(&mut self, input: &[u8]) -> Vec<Typed> {
         let mut out = Vec::new();
         let mut rest = input;
@@ -85,8 +85,8 @@ impl DetachKeys {
         out
     }
 
-    /// What was held back of an unfinished sequence. Call it when [`is_holding`](Self::is_holding) and nothing was typed
-    /// for 20 to 30 ms: it was no sequence then, but Alt-[ for instance.
+    /// What was held back of an unfinished sequence. Call it when [`is_holding`](Self::is_holding) and nothing was
+    /// typed for 20 to 30 ms: it was no sequence then, but Alt-[ for instance.
     pub fn flush(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
         self.send_unfinished(&mut out);

@@ -149,6 +149,17 @@ fn escape_is_sent_at_once_and_an_unfinished_csi_when_flushed() {
 }
 
 #[test]
+fn what_can_be_no_key_is_not_held() {
+    let mut keys = DetachKeys::new(DetachKey::DEFAULT);
+    assert_eq!(keys.feed(b"\x1b"), bytes(b"\x1b"));
+    assert_eq!(keys.feed(b"[9"), bytes(b"[9"), "behind an Escape that was sent");
+    assert_eq!(keys.feed(b"\x1b[200~\x1b[20"), bytes(b"\x1b[200~\x1b[20"), "in a paste");
+    assert_eq!(keys.feed(b"1~"), bytes(b"1~"));
+    let long = [b"\x1b[", &b"1".repeat(SEQUENCE_MAX_BYTES)[..]].concat();
+    assert_eq!(keys.feed(&long), bytes(&long), "too long");
+}
+
+#[test]
 fn a_key_awaiting_the_next_is_sent_before_a_flushed_sequence() {
     let mut keys = DetachKeys::new(DetachKey::DEFAULT);
     assert_eq!(keys.feed(b"\x1d\x1b["), []);

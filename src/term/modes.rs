@@ -5,7 +5,7 @@
 //! harm. It keeps no text, no colours and no titles. Bytes 0x80-0x9f are parts of UTF-8 characters, never controls.
 //!
 //! Sources: xterm's ctlseqs (<https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>), kitty's keyboard protocol and
-//! pointer shapes (<https://sw.kovidgoyal.net/kitty/>); the states are those of <https://vt100.net/emu/dec_ansi_parser>.
+//! pointer shapes (<https://sw.kovidgoyal.net/kitty/>); the parser is <https://vt100.net/emu/dec_ansi_parser>, less C1.
 
 mod read;
 
@@ -33,7 +33,8 @@ const MODES: [(Mode, bool); 35] = {
         // Keyboard locked, insert, no local echo, LF is CR LF.
         (Ansi(2), false), (Ansi(4), false), (Ansi(12), true), (Ansi(20), false),
         // Cursor keys send SS3, reverse video, wrap, keys repeat, cursor blinks, cursor visible, backspace wraps.
-        (Dec(1), false), (Dec(5), false), (Dec(7), true), (Dec(8), true), (Dec(12), false), (Dec(25), true), (Dec(45), false),
+        (Dec(1), false), (Dec(5), false), (Dec(7), true), (Dec(8), true), (Dec(12), false), (Dec(25), true),
+        (Dec(45), false),
         // Application keypad, Backspace sends BS, side margins, sixels do not scroll, the cursor stays right of them.
         (Dec(66), false), (Dec(67), false), (Dec(69), false), (Dec(80), false), (Dec(8452), false),
         // Mouse: presses, clicks, highlights, drags, all motion; its encodings; focus.
@@ -41,8 +42,8 @@ const MODES: [(Mode, bool); 35] = {
         (Dec(1005), false), (Dec(1006), false), (Dec(1015), false), (Dec(1016), false), (Dec(1004), false),
         // The wheel sends arrows in the alternate screen: on in all but xterm and konsole, where it does no harm.
         (Dec(1007), true),
-        // Urgency on BEL, bracketed paste, synchronized output, grapheme clusters, colour scheme and size reports, kitty's
-        // paste events, Win32 input.
+        // Urgency on BEL, bracketed paste, synchronized output, grapheme clusters, colour scheme and size reports,
+        // kitty's paste events, Win32 input.
         (Dec(1042), false), (Dec(2004), false), (Dec(2026), false), (Dec(2027), false), (Dec(2031), false),
         (Dec(2048), false), (Dec(5522), false), (Dec(9001), false),
     ]
@@ -124,8 +125,8 @@ pub struct ModeTracker {
     osc: Osc,
     /// Bytes that the unfinished UTF-8 character still lacks.
     utf8_left: u8,
-    /// Modes that differ from a fresh terminal's, in the order in which they were changed: of the mouse's modes the last
-    /// one counts.
+    /// Modes that differ from a fresh terminal's, in the order in which they were changed: of the mouse's modes the
+    /// last one counts.
     changed: Vec<Mode>,
     /// The modes of [`ALTERNATE`] that were switched on since the main screen was left, as bits; 0 on the main screen.
     alternate: u8,
@@ -219,8 +220,8 @@ impl ModeTracker {
         out.into_bytes()
     }
 
-    /// What puts a fresh terminal into the modes behind the output so far: neither text nor style, and no colours, title,
-    /// tab stops or pointer. It leaves the cursor anywhere.
+    /// What puts a fresh terminal into the modes behind the output so far: neither text nor style, and no colours,
+    /// title, tab stops or pointer. It leaves the cursor anywhere.
     pub fn replay(&self) -> Vec<u8> {
         let mut out = String::new();
         self.screens[0].redo(&mut out);

@@ -63,6 +63,7 @@ fn the_alternate_screen_is_left_as_it_was_entered_and_only_then() {
 fn each_screen_has_its_own_keyboard_flags() {
     assert_eq!(restore(b"\x1b[>1u\x1b[>5u"), "\x1b[<2u");
     assert_eq!(restore(b"\x1b[>1u\x1b[<u"), "");
+    assert_eq!(replay(b"\x1b[>255u"), "\x1b[>31u");
     assert_eq!(restore(b"\x1b[=5u\x1b[<u"), "", "a pop too many resets the flags");
     assert_eq!(restore(b"\x1b[>1u\x1b[<9u\x1b[=5u\x1b[=4;3u"), "\x1b[=0;1u");
     let both = b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[>u\x1b[=8;2u";
@@ -81,6 +82,7 @@ fn a_region_is_reset_without_moving_the_cursor() {
         "\x1b7\x1b[r\x1b8",
         "some terminals have one for both screens"
     );
+    assert_eq!(restore(b"\x1b[?1049h\x1b[3r\x1b[?1049l\x1b[r"), "");
 }
 
 #[test]
@@ -96,6 +98,8 @@ fn charsets_keypad_cursor_and_keys_are_put_back() {
 fn leaving_the_alternate_screen_brings_back_what_was_saved_on_entering() {
     assert_eq!(restore(b"\x1b(0\x1b[?1049h\x1b(B"), "\x1b[?1049l\x1b(B");
     assert_eq!(restore(b"\x1b[7m\x1b[?1049h\x1b[m"), "\x1b[?1049l\x1b[m");
+    assert_eq!(restore(b"\x1b7\x1b[1m\x1b8"), "\x1b[m", "some terminals keep the style");
+    assert_eq!(restore(b"\x1b7\x1b[?6h\x1b8"), "\x1b[?6l\x1b[r\x1b[999B", "and the origin");
 }
 
 #[test]
@@ -234,7 +238,10 @@ fn output() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn the_cuts_between_reads_change_nothing(output in output(), lengths in proptest::collection::vec(1..9_usize, 0..99)) {
+    fn the_cuts_between_reads_change_nothing(
+        output in output(),
+        lengths in proptest::collection::vec(1..9_usize, 0..99),
+    ) {
         let mut pieces = ModeTracker::new();
         let mut at = 0;
         for length in lengths.into_iter().chain([output.len()]) {
@@ -267,9 +274,12 @@ proptest! {
 
     #[test]
     fn another_emulator_is_put_back_and_copied_too(output in output()) {
-        // It knows neither DECSTR nor 1047.
+        // It knows neither DECSTR nor 1047, and goes on with a sequence behind a byte that is not ASCII.
+        let output: Vec<u8> = output.into_iter().filter(u8::is_ascii).collect();
         let unknown = |pattern: &[u8]| output.windows(pattern.len()).any(|window| window == pattern);
-        prop_assume!(!unknown(b"!p") && !unknown(b"1047"));
+        if unknown(b"!p") || unknown(b"1047") {
+            return Ok(());
+        }
         let tracker = tracker(&output);
         prop_assert_eq!(vt100_modes(&[&output[..], &tracker.restore()].concat()), vt100_modes(b""));
         if tracker.at_ground() {

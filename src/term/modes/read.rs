@@ -103,13 +103,10 @@ impl ModeTracker {
                 self.state = State::Ground;
                 return length;
             }
-            Some(&control) => {
+            control => {
                 self.remember(body);
+                let Some(&control) = control else { return length };
                 self.control(control);
-            }
-            None => {
-                self.remember(body);
-                return length;
             }
         }
         length + 1

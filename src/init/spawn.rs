@@ -1,0 +1,128 @@
+//! Starting a program in the box: the only place where the box's programs come from.
+
+use crate::init::stage1;
+use crate::session::spec::BoxUser;
+use crate::sys::caps;
+use crate::sys::process;
+use crate::sys::pty;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sched::CloneFlags;
+use nix::sys::resource::Resource;
+use nix::sys::stat::Mode;
+use nix::unistd::ForkResult;
+use nix::unistd::Pid;
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::Read;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// What all programs of a box have in common.
+#[derive(Debug)]
+pub struct Surroundings {
+    pub user: BoxUser,
+    /// `NAME=value`, complete.
+    pub env: Vec<CString>,
+    /// PATH, for finding programs.
+    pub path: String,
+    /// Where programs start.
+    pub directory: std::path::PathBuf,
+    pub open_files: u64,
+}
+
+/// A program that did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {errno}")]
+pub struct SpawnError {
+    what: String,
+    errno: Errno,
+}
+
+fn failed(what: &str) -> impl FnOnce(Errno) -> SpawnError + use<> {
+    let what = what.to_owned();
+    move |errno| SpawnError { what, errno }
+}
+
+/// Starts `argv` with `terminal` as its controlling terminal; returns when it has been exec'ed.
+pub fn spawn(argv: &[String], terminal: &OwnedFd, around: &Surroundings) -> Result<Pid, SpawnError> {
+    let words: Result<Vec<CString>, _> = argv.iter().map(|word| CString::new(word.as_str())).collect();
+    let words = words.map_err(|_| failed("a command line cannot hold a NUL byte")(Errno::EINVAL))?;
+    let program = argv.first().ok_or_else(|| failed("an empty command line")(Errno::EINVAL))?;
+    let candidates = candidates(program, &around.path);
+    // The pipe closes on exec; what comes through it is why that did not happen.
+    let (report, reporter) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe"))?;
+    match process::fork_single_threaded().map_err(failed("cannot fork"))? {
+        ForkResult::Child => {
+            drop(report);
+            let Err(error) = become_program(&words, &candidates, terminal, around);
+            let text = error.to_string();
+            let told = File::from(reporter).write_all(text.as_bytes());
+            std::process::exit(if told.is_ok() { 126 } else { 125 });
+        }
+        ForkResult::Parent { child } => {
+            drop(reporter);
+            let mut why = String::new();
+            match File::from(report).take(4096).read_to_string(&mut why) {
+                Ok(0) => Ok(child),
+                _ => Err(SpawnError { what: why, errno: Errno::ENOEXEC }),
+            }
+        }
+    }
+}
+
+/// Who we are: a fresh child of the init, uid 0 of the outer namespace with all its rights. Each step gives some away;
+/// the order is what each still needs.
+fn become_program(
+    words: &[CString],
+    candidates: &[CString],
+    terminal: &OwnedFd,
+    around: &Surroundings,
+) -> Result<Infallible, SpawnError> {
+    nix::unistd::setsid().map_err(failed("setsid"))?;
+    pty::make_controlling(terminal).map_err(failed("cannot take the terminal"))?;
+    nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
+    let soft = around.open_files;
+    nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard))
+        .map_err(failed("cannot set the limit of open files"))?;
+    // The inner namespaces: mounts that come along are locked from here on, and nothing here is over the init.
+    process::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(failed("cannot nest the box"))?;
+    stage1::map_self(around.user.uid, around.user.gid, 0, 0)
+        .map_err(|error| failed("cannot map the user")(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    caps::drop_all().map_err(failed("cannot drop capabilities"))?;
+    caps::no_new_privileges().map_err(failed("cannot set no_new_privs"))?;
+    for number in 0..3 {
+        process::place_at(terminal, number, true).map_err(failed("cannot hand over the terminal"))?;
+    }
+    nix::unistd::chdir(&around.directory)
+        .map_err(failed(&format!("cannot enter {} in the box", around.directory.display())))?;
+    process::reset_signals().map_err(failed("cannot reset signals"))?;
+    process::mark_from_close_on_exec(3).map_err(failed("cannot close descriptors"))?;
+    exec_first(words, candidates, &around.env)
+}
+
+fn exec_first(words: &[CString], candidates: &[CString], env: &[CString]) -> Result<Infallible, SpawnError> {
+    let mut seen = Errno::ENOENT;
+    for candidate in candidates {
+        let Err(errno) = nix::unistd::execve(candidate, words, env);
+        match errno {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            // As execvp does: remember that it was there, look further.
+            Errno::EACCES => seen = errno,
+            _ => return Err(failed(&format!("cannot run {}", candidate.to_string_lossy()))(errno)),
+        }
+    }
+    let program = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+    Err(failed(&format!("cannot run {program} in the box"))(seen))
+}
+
+fn candidates(program: &str, path: &str) -> Vec<CString> {
+    if program.contains('/') {
+        return CString::new(program).into_iter().collect();
+    }
+    let places = path.split(':').map(|dir| if dir.is_empty() { "." } else { dir });
+    places.filter_map(|dir| CString::new(Path::new(dir).join(program).into_os_string().into_encoded_bytes()).ok()).collect()
+}

@@ -1,0 +1,77 @@
+//! Stage 1: from the host into fresh namespaces.
+//!
+//! Who we are: the caller, on the host, in a new process of one thread; descriptor 0 is the control pair's end.
+
+use crate::proto::control;
+use crate::proto::control::FromInit;
+use crate::sandbox::explain;
+use crate::sandbox::explain::SandboxError;
+use crate::sandbox::explain::While;
+use crate::session::spec::NetworkMode;
+use crate::sys::process;
+use crate::sys::socket;
+use nix::sched::CloneFlags;
+use nix::unistd::ForkResult;
+use std::convert::Infallible;
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// The hidden verb that runs the init itself.
+pub const INIT_VERB: &str = "__init";
+
+/// Runs stage 1; returns the process's exit code.
+pub fn run(network: NetworkMode) -> i32 {
+    let Ok(control) = process::inherited(0) else { return 1 };
+    match enter_and_fork(network, &control) {
+        Ok(()) => 0,
+        Err(error) => {
+            let failed = FromInit::Failed { what: error.to_string(), hint: error.hint };
+            // A daemon that is gone needs no answer; the exit code says the same.
+            i32::from(socket::send_message(&control, &control::encode(&failed), &[], true).is_err()) + 1
+        }
+    }
+}
+
+fn enter_and_fork(network: NetworkMode, control: &OwnedFd) -> Result<(), SandboxError> {
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    let mut flags = CloneFlags::CLONE_NEWUSER
+        | CloneFlags::CLONE_NEWNS
+        | CloneFlags::CLONE_NEWPID
+        | CloneFlags::CLONE_NEWUTS
+        | CloneFlags::CLONE_NEWIPC
+        | CloneFlags::CLONE_NEWCGROUP;
+    flags.set(CloneFlags::CLONE_NEWNET, network == NetworkMode::None);
+    process::unshare(flags).map_err(explain::namespaces_refused)?;
+    map_self(0, 0, uid.as_raw(), gid.as_raw()).map_err(|error| {
+        // AppArmor lets the namespace be made and then gives it no rights.
+        explain::namespaces_refused(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EPERM)))
+    })?;
+    match process::fork_single_threaded().during(|| "cannot fork the box's init".to_owned())? {
+        ForkResult::Parent { child } => {
+            let pidfd = process::pidfd_open(child).during(|| "cannot open the init's pidfd".to_owned())?;
+            let forked = control::encode(&FromInit::Forked { pid: child.as_raw() });
+            socket::send_message(control, &forked, &[pidfd.as_raw_fd()], true)
+                .during(|| "cannot report to the daemon".to_owned())
+        }
+        ForkResult::Child => {
+            let Err(error) = exec_init();
+            Err(error).during(|| "cannot start the box's init".to_owned())
+        }
+    }
+}
+
+/// Maps this process's user and group, and nobody else, into the user namespace it has just entered.
+pub fn map_self(inside_uid: u32, inside_gid: u32, outside_uid: u32, outside_gid: u32) -> std::io::Result<()> {
+    // Without setgroups a process may map a group without privilege over it (user_namespaces(7)).
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{inside_uid} {outside_uid} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{inside_gid} {outside_gid} 1"))
+}
+
+fn exec_init() -> std::io::Result<Infallible> {
+    nix::unistd::setsid()?;
+    Err(Command::new("/proc/self/exe").arg0("coop-init").arg(INIT_VERB).exec())
+}

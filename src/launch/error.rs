@@ -1,0 +1,82 @@
+//! Why a session cannot be asked for, and what to do about it.
+
+use crate::config::error::ConfigError;
+use crate::config::error::printable;
+use crate::launch::trust::TrustState;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    #[error("{}: {source}", shown(path))]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("{}: not a directory", shown(path))]
+    NotADirectory { path: PathBuf },
+    #[error("{} cannot be a workspace: {why}", shown(path))]
+    RefusedWorkspace { path: PathBuf, why: &'static str },
+    #[error("{}: {source}", shown(path))]
+    ReadConfig { path: PathBuf, source: io::Error },
+    #[error("{}: {why}", shown(path))]
+    OddConfig { path: PathBuf, why: &'static str },
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    #[error("{} asks for more than your own settings give", shown(&.0.path))]
+    Untrusted(TrustState),
+    #[error("{key}: {} is not in the box: it is no program of the workspace nor on its PATH", printable(program))]
+    NoProgram { key: &'static str, program: String },
+    #[error("{}: {}: {source}", printable(key), shown(path))]
+    MissingMount { key: String, path: PathBuf, source: io::Error },
+    #[error("{}: {why}", printable(key))]
+    RefusedMount { key: String, why: String },
+    #[error(
+        "{}: {} leads to {}, out of a directory that programs in the box can change",
+        printable(key),
+        shown(path),
+        shown(real)
+    )]
+    LeadsOut { key: String, path: PathBuf, real: PathBuf },
+    #[error("no home directory: HOME is not an absolute path, and user {uid} has none in the user database")]
+    NoHome { uid: u32 },
+    #[error("the current directory: {source}")]
+    NoCurrentDirectory { source: io::Error },
+    #[error("{}: {source}", shown(path))]
+    RememberTrust { path: PathBuf, source: io::Error },
+}
+
+impl LaunchError {
+    /// What to try next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Directory { .. } | Self::NotADirectory { .. } => "name an existing directory with -w DIR".to_owned(),
+            Self::RefusedWorkspace { .. } => "name another directory with -w DIR".to_owned(),
+            Self::Untrusted(_) => "read the list and the file, then confirm with `coop trust`".to_owned(),
+            Self::NoProgram { key: "--", .. } => "programs come from the host's PATH and the workspace".to_owned(),
+            Self::NoProgram { key, .. } => format!("install it, or correct {key} in coop.toml"),
+            Self::MissingMount { .. } => "create it, or take the line out of [mounts]".to_owned(),
+            Self::LeadsOut { .. } => "write the path without the symlink".to_owned(),
+            Self::NoHome { .. } => "set HOME".to_owned(),
+            Self::RememberTrust { .. } => "COOP_HOME names another directory for coop's files".to_owned(),
+            Self::ReadConfig { .. }
+            | Self::OddConfig { .. }
+            | Self::Config(_)
+            | Self::RefusedMount { .. }
+            | Self::NoCurrentDirectory { .. } => return None,
+        })
+    }
+
+    /// The process's exit code: 2 for what the user wrote, 1 for the rest.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Untrusted(_) | Self::NoHome { .. } | Self::NoCurrentDirectory { .. } | Self::RememberTrust { .. } => {
+                1
+            }
+            _ => 2,
+        }
+    }
+}
+
+/// A path as it may stand on a terminal.
+pub fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}

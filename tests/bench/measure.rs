@@ -1,0 +1,31 @@
+//! What is measured, in the order of the table in issue 2.
+
+mod create;
+mod echo;
+mod first;
+mod idle;
+mod list;
+mod memory;
+mod output;
+mod size;
+
+use crate::report::Row;
+use crate::trouble::Result;
+use crate::world::World;
+
+pub struct Measure {
+    pub name: &'static str,
+    pub what: &'static str,
+    pub run: fn(&World) -> Result<Vec<Row>>,
+}
+
+pub const MEASURES: [Measure; 8] = [
+    Measure { name: "create", what: "a session, from the command to the program in the box", run: create::run },
+    Measure { name: "first", what: "the first command ever, start of the daemon included", run: first::run },
+    Measure { name: "ls", what: "listing 20 sessions", run: list::run },
+    Measure { name: "echo", what: "from a key to its echo, through attach", run: echo::run },
+    Measure { name: "output", what: "50 MB through attach, every byte checked", run: output::run },
+    Measure { name: "memory", what: "PSS of all that keeps idle sessions", run: memory::run },
+    Measure { name: "size", what: "the release binary", run: size::run },
+    Measure { name: "idle", what: "context switches while nothing happens", run: idle::run },
+];

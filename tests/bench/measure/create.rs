@@ -1,0 +1,74 @@
+//! From `coop -d -- CMD`, with the daemon running, to the first thing that CMD does in its box.
+
+use crate::bell::Bell;
+use crate::bwrap::Bwrap;
+use crate::coop::Coop;
+use crate::inside;
+use crate::report;
+use crate::report::Bar;
+use crate::report::Row;
+use crate::stats;
+use crate::stats::Lane;
+use crate::stats::median;
+use crate::trouble::Result;
+use crate::world::World;
+
+pub fn run(world: &World) -> Result<Vec<Row>> {
+    let mut our_bell = Bell::hang(world.workspace.join("bell-coop"))?;
+    let mut their_bell = Bell::hang(world.workspace.join("bell-bwrap"))?;
+    let coop = Coop::fresh(world);
+    let bwrap = Bwrap::find(world);
+    // Time until the client itself was back, of the same runs.
+    let mut client_back = Vec::new();
+    let mut count = 0;
+    let ours = match &coop {
+        Some(coop) => {
+            coop.ls()?;
+            Lane::ours("coop", || {
+                count += 1;
+                let (to_program, to_end) = create_one(world, coop, &format!("b{count}"), &mut our_bell)?;
+                client_back.push(to_end);
+                Ok(vec![to_program])
+            })
+        }
+        None => Lane::absent("coop", "not built"),
+    };
+    let nothing = match &bwrap {
+        Some(bwrap) => Lane::theirs("bwrap /bin/true", || Ok(vec![bwrap.nothing()?])),
+        None => Lane::absent("bwrap /bin/true", "not installed"),
+    };
+    let same = match &bwrap {
+        Some(bwrap) => Lane::theirs("bwrap CMD", || Ok(vec![box_one(world, bwrap, &mut their_bell)?])),
+        None => Lane::absent("bwrap CMD", "not installed"),
+    };
+    let series = stats::alternate(world.times(200, 5), vec![ours, nothing, same])?;
+    let how = (median as stats::Statistic, report::millis as report::Unit);
+    let (ours, nothing, same) = (&series[0], &series[1], &series[2]);
+    let mut rows = vec![
+        Row::compared("create: to the program in the box", ours, nothing, how, Bar::AtMost(1.8)),
+        Row::compared("create: both to the same program", ours, same, how, Bar::Report),
+    ];
+    if let Some(coop) = coop {
+        rows.push(Row::alone("create: until the client is back", report::millis(median(&client_back))));
+        coop.end()?;
+    }
+    Ok(rows)
+}
+
+/// Seconds until the program in the box has started, and until the client has ended.
+fn create_one(world: &World, coop: &Coop<'_>, name: &str, bell: &mut Bell) -> Result<(f64, f64)> {
+    let argv = world.inside(&[inside::RING, &bell.path().to_string_lossy()]);
+    let client = coop.start_session(name, &argv)?;
+    let heard = bell.wait_for(&client)?.duration_since(client.started());
+    let ended = client.finish()?;
+    coop.kill(name)?;
+    Ok((heard.as_secs_f64(), ended.as_secs_f64()))
+}
+
+fn box_one(world: &World, bwrap: &Bwrap<'_>, bell: &mut Bell) -> Result<f64> {
+    let argv = world.inside(&[inside::RING, &bell.path().to_string_lossy()]);
+    let running = world.start(bwrap.boxed(&argv))?;
+    let heard = bell.wait_for(&running)?.duration_since(running.started());
+    running.finish()?;
+    Ok(heard.as_secs_f64())
+}
