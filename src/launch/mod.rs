@@ -19,6 +19,7 @@ use crate::config::settings::Config;
 use crate::launch::agent::Agent;
 use crate::launch::agent::Surroundings;
 use crate::launch::coopfile::Coopfiles;
+use crate::launch::credentials::CREDENTIALS;
 use crate::launch::credentials::Forbidden;
 use crate::launch::environment::Environment;
 use crate::launch::error::LaunchError;
@@ -98,6 +99,7 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         mounts,
         tools: tools.into_paths(),
         git_dirs,
+        hidden: CREDENTIALS.iter().map(|path| host.home().join(path)).collect(),
         persist: persist.collect(),
         env: environment.into_pairs(),
         git_identity: git_identity::of(&workspace, host),

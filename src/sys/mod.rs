@@ -4,6 +4,7 @@
 pub mod caps;
 pub mod memory;
 pub mod mount;
+pub mod net;
 pub mod process;
 pub mod pty;
 pub mod ring;

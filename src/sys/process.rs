@@ -59,6 +59,11 @@ fn owned(fd: libc::c_long) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(raw) }
 }
 
+/// Owns a descriptor that a call of the same function has just returned as a number.
+pub fn owned_number(number: RawFd) -> io::Result<OwnedFd> {
+    inherited(number)
+}
+
 /// The parent of a user or pid namespace, as (device, inode) of its nsfs file; `None` when it is not ours to see.
 pub fn namespace_parent(namespace: &File) -> Option<(u64, u64)> {
     const NS_GET_PARENT: libc::c_ulong = 0xb702; // _IO(0xb7, 2), linux/nsfs.h

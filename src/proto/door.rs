@@ -1,0 +1,292 @@
+//! What a client and the daemon say to each other: one greeting, then calls, each with the type of its answer; after an
+//! `attach` the connection carries terminal bytes and the events below.
+
+use crate::name::PtyId;
+use crate::name::SessionName;
+use crate::name::WinSize;
+use crate::session::spec::BoxSpec;
+use crate::session::spec::DetachKey;
+use crate::session::spec::SessionSpec;
+use crate::session::state::Exit;
+use crate::session::state::State;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::PathBuf;
+
+/// Raised when old and new no longer understand each other.
+pub const PROTOCOL: u32 = 1;
+
+/// The first message of a client.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    pub protocol: u32,
+    pub version: String,
+    /// Identifies the very executable: clients of another build replace the daemon.
+    pub build: String,
+    /// The client accepts a daemon of another build: it is in the middle of something.
+    pub any_build: bool,
+    /// Seconds without sessions, clients and servers after which the daemon ends; a client that names it sets it.
+    pub idle_exit_s: Option<u64>,
+}
+
+/// The daemon's answer to [`Hello`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Welcome {
+    pub protocol: u32,
+    pub version: String,
+    pub build: String,
+    pub pid: u32,
+    /// Whether the daemon will answer the calls of this client. If not, only [`Shutdown`] is understood.
+    pub serves: bool,
+}
+
+/// A request that knows the type of its answer.
+pub trait Call: Into<Request> {
+    type Reply: DeserializeOwned + Serialize;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+pub enum Request {
+    List(List),
+    Create(Box<Create>),
+    Attach(Attach),
+    Shell(Shell),
+    Kill(Kill),
+    Restart(Restart),
+    Status(Status),
+    Shutdown(Shutdown),
+}
+
+macro_rules! call {
+    ($name:ident -> $reply:ty) => {
+        impl Call for $name {
+            type Reply = $reply;
+        }
+        impl From<$name> for Request {
+            fn from(call: $name) -> Self {
+                Self::$name(call.into())
+            }
+        }
+    };
+}
+
+/// All sessions, by name.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct List {}
+call!(List -> Vec<Row>);
+
+/// A new session. An existing name is an error unless the session is lost: then it is started again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Create {
+    pub session: SessionSpec,
+    pub boxed: BoxSpec,
+    pub size: WinSize,
+    /// The name was derived, not given: number it if another workspace's session has it.
+    pub renameable: bool,
+}
+call!(Create -> Created);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Created {
+    pub name: SessionName,
+    /// Several clients may create at once: the workspace had got its session already.
+    pub existed: bool,
+}
+
+/// Turns this connection into a terminal of the session.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attach {
+    pub session: SessionName,
+    pub pty: PtyId,
+    pub view: bool,
+    pub size: WinSize,
+    /// The offset up to which this client already has the output: exactly the rest is sent.
+    pub resume: Option<u64>,
+    /// How many bytes this client has typed in all that were acknowledged (0 for a new one).
+    pub typed: u64,
+}
+call!(Attach -> Attached);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attached {
+    pub detach_key: DetachKey,
+}
+
+/// A new shell in the session's box.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shell {
+    pub session: SessionName,
+    /// Run this by `sh -c` instead of an interactive shell.
+    pub command: Option<String>,
+    pub size: WinSize,
+}
+call!(Shell -> PtyId);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kill {
+    pub session: SessionName,
+    /// No grace: SIGKILL at once.
+    pub force: bool,
+}
+call!(Kill -> ());
+
+/// A fresh agent in the same box.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Restart {
+    pub session: SessionName,
+}
+call!(Restart -> ());
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {}
+call!(Status -> DaemonStatus);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    pub pid: u32,
+    pub version: String,
+    pub uptime_s: u64,
+    pub sessions: Vec<Row>,
+}
+
+/// Ends the daemon and its guard; sessions live on. This message never changes: any release can end any other.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Shutdown {
+    /// The caller starts a daemon of its own at once: attached clients come back by themselves.
+    pub replace: bool,
+}
+call!(Shutdown -> ());
+
+/// One session in a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub name: SessionName,
+    pub workspace: PathBuf,
+    pub state: State,
+    /// What the agent is doing; not known in this release.
+    pub activity: Option<String>,
+    pub exit_code: Option<i32>,
+    /// Process id on the host of the box's init.
+    pub pid: Option<i32>,
+    pub ptys: Vec<PtyRow>,
+    pub clients: Clients,
+    /// Seconds since the Unix epoch.
+    pub created: u64,
+    pub agent: Vec<String>,
+    pub network: crate::session::spec::NetworkMode,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PtyRow {
+    pub id: PtyId,
+    pub command: Vec<String>,
+    pub running: bool,
+    pub exit_code: Option<i32>,
+    /// Process id on the host; not known for programs that have ended.
+    pub pid: Option<i32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clients {
+    pub local: u32,
+    pub view: u32,
+}
+
+/// The answer to a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer<T> {
+    Ok(T),
+    Error(Refusal),
+}
+
+/// Why a call was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    pub code: RefusalCode,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalCode {
+    /// No session of that name.
+    NoSession,
+    /// No such terminal in the session.
+    NoPty,
+    /// The name is taken.
+    Exists,
+    /// The session is not in a state in which that can be done.
+    WrongState,
+    /// The box could not be built.
+    Box,
+    /// The request cannot be understood.
+    BadRequest,
+    /// Anything else.
+    Failed,
+}
+
+impl Refusal {
+    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), hint: None }
+    }
+
+    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn no_session(name: &SessionName) -> Self {
+        Self::new(RefusalCode::NoSession, format!("there is no session {name}")).hinted("`coop ls` lists them")
+    }
+}
+
+/// What an attached client says beside the bytes it types.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum ClientSays {
+    Resize { size: WinSize },
+    Detach,
+}
+
+/// What the daemon says to an attached client beside the output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "kebab-case")]
+pub enum DaemonSays {
+    /// A fresh start: the next `screen_bytes` bytes draw it and do not count; after them the stream goes on at `offset`.
+    /// `modes` of them restore modes on a terminal that has just been attached.
+    Start { offset: u64, screen_bytes: u64, skipped: bool },
+    /// So many bytes of input in all have been written to the program's terminal.
+    Typed { upto: u64 },
+    /// A line from coop itself.
+    Notice { text: String },
+    /// The terminal's program has ended and all its output was sent.
+    Ended { exit: Exit },
+    /// The session is gone.
+    Gone { why: String },
+    /// The daemon goes. With `replaced` another one is coming.
+    Bye { replaced: bool },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_that_ends_any_release_keeps_its_form() {
+        let json = serde_json::to_string(&Request::from(Shutdown { replace: true })).unwrap();
+        assert_eq!(json, r#"{"call":"shutdown","replace":true}"#);
+    }
+
+    #[test]
+    fn an_answer_of_nothing_and_a_refusal_are_told_apart() {
+        let ok = serde_json::to_string(&Answer::Ok(())).unwrap();
+        assert!(matches!(serde_json::from_str::<Answer<()>>(&ok).unwrap(), Answer::Ok(())));
+        let no = serde_json::to_string(&Answer::<()>::Error(Refusal::new(RefusalCode::NoPty, "x"))).unwrap();
+        assert!(matches!(serde_json::from_str::<Answer<()>>(&no).unwrap(), Answer::Error(r) if r.code == RefusalCode::NoPty));
+    }
+}
