@@ -2,4 +2,5 @@
 
 pub mod keys;
 pub mod modes;
+pub mod queries;
 pub mod ring;

@@ -1,0 +1,16 @@
+//! The daemon: its guard, its start, and its actors. A supervisor owns the table of sessions; a session actor owns the
+//! connection to one init; a terminal actor owns one PTY's followers and input. Others hold their addresses.
+
+pub mod adopt;
+pub mod create;
+pub mod guard;
+pub mod handle;
+pub mod link;
+pub mod log;
+pub mod opening;
+pub mod remove;
+pub mod run;
+pub mod session;
+pub mod supervisor;
+pub mod terminal;
+pub mod viewer;
