@@ -32,6 +32,10 @@ mod launch;
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod sandbox;
+/// `~/.coop`.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod home;
 /// PID 1 of a box.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]

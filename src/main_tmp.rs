@@ -32,12 +32,25 @@ mod launch;
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod sandbox;
+/// `~/.coop`.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod home;
 /// PID 1 of a box.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod init;
 
 // -- Ring 3, tokio (the client: a blocking loop). ------------------------------------------------------------------------
+/// The guard, and the daemon's actors.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod daemon;
+/// The unix-socket door.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod ipc;
+
 
 use std::process::ExitCode;
 
@@ -52,8 +65,8 @@ fn main() -> ExitCode {
             // Whatever was meant, the stricter one is safe.
             _ => session::spec::NetworkMode::None,
         }),
-        Some("__guard") => 0,
-        Some("__daemon") => 0,
+        Some("__guard") => daemon::guard::run(words.collect()),
+        Some("__daemon") => daemon::run::run(words.collect()),
         _ => 0,
     };
     ExitCode::from(u8::try_from(code).unwrap_or(1))

@@ -13,4 +13,5 @@ pub mod run;
 pub mod session;
 pub mod supervisor;
 pub mod terminal;
+pub mod typing;
 pub mod viewer;

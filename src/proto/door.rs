@@ -5,7 +5,6 @@ use crate::name::PtyId;
 use crate::name::SessionName;
 use crate::name::WinSize;
 use crate::session::spec::BoxSpec;
-use crate::session::spec::DetachKey;
 use crate::session::spec::SessionSpec;
 use crate::session::state::Exit;
 use crate::session::state::State;
@@ -110,9 +109,7 @@ pub struct Attach {
 call!(Attach -> Attached);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Attached {
-    pub detach_key: DetachKey,
-}
+pub struct Attached {}
 
 /// A new shell in the session's box.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -175,6 +172,7 @@ pub struct Row {
     /// Seconds since the Unix epoch.
     pub created: u64,
     pub agent: Vec<String>,
+    pub detach_key: crate::session::spec::DetachKey,
     pub network: crate::session::spec::NetworkMode,
 }
 
@@ -184,8 +182,6 @@ pub struct PtyRow {
     pub command: Vec<String>,
     pub running: bool,
     pub exit_code: Option<i32>,
-    /// Process id on the host; not known for programs that have ended.
-    pub pid: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -258,7 +254,6 @@ pub enum ClientSays {
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum DaemonSays {
     /// A fresh start: the next `screen_bytes` bytes draw it and do not count; after them the stream goes on at `offset`.
-    /// `modes` of them restore modes on a terminal that has just been attached.
     Start { offset: u64, screen_bytes: u64, skipped: bool },
     /// So many bytes of input in all have been written to the program's terminal.
     Typed { upto: u64 },
@@ -270,6 +265,13 @@ pub enum DaemonSays {
     Gone { why: String },
     /// The daemon goes. With `replaced` another one is coming.
     Bye { replaced: bool },
+}
+
+impl DaemonSays {
+    /// Whether nothing follows.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Self::Ended { .. } | Self::Gone { .. } | Self::Bye { .. })
+    }
 }
 
 #[cfg(test)]

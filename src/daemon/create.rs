@@ -1,0 +1,147 @@
+//! From a specification to a running init: the session's directory, the process, the box, the agent.
+
+use crate::daemon::link::Link;
+use crate::home::CoopHome;
+use crate::name::PtyId;
+use crate::name::WinSize;
+use crate::proto::control;
+use crate::proto::control::Build;
+use crate::proto::control::FromInit;
+use crate::proto::control::ToInit;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::session::spec::BoxSpec;
+use crate::session::spec::NetworkMode;
+use crate::session::spec::SessionSpec;
+use crate::sys::socket;
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Building a box takes a millisecond or two; on a machine that thrashes it may take long, but not for ever.
+const BUILD_LIMIT: Duration = Duration::from_secs(30);
+
+/// A live init and its connection.
+#[derive(Debug)]
+pub struct Born {
+    pub link: Link,
+    pub pidfd: OwnedFd,
+    pub pid: i32,
+}
+
+/// The file that makes a directory a session's. It holds no secret.
+pub const SESSION_FILE: &str = "session.json";
+
+pub fn read_session_file(directory: &Path) -> Option<SessionSpec> {
+    serde_json::from_slice(&fs::read(directory.join(SESSION_FILE)).ok()?).ok()
+}
+
+/// Starts the init, lets it build the box and start the agent.
+pub async fn create(
+    home: &CoopHome,
+    session: &SessionSpec,
+    boxed: BoxSpec,
+    size: WinSize,
+    open_files: u64,
+) -> Result<Born, Refusal> {
+    let directory = home.session(&session.name);
+    prepare_directory(&directory, session).map_err(|error| {
+        Refusal::new(RefusalCode::Failed, format!("cannot write {}: {error}", directory.display()))
+            .hinted(if error.raw_os_error() == Some(libc::ENOSPC) { "the disk is full: free some space, or set COOP_HOME to another disk" } else { "see `coop logs`" })
+    })?;
+    let network = boxed.network;
+    let build = Build { session: session.clone(), boxed, directory, coop_home: home.root().to_owned(), open_files };
+    let control = spawn_stage1(home, session, network).map_err(|error| cannot_start(&error))?;
+    let link = Link::new(control).map_err(|error| cannot_start(&error))?;
+    match tokio::time::timeout(BUILD_LIMIT, converse(link, &build, size)).await {
+        Ok(result) => result,
+        Err(_) => Err(Refusal::new(RefusalCode::Box, format!("the box was not ready after {} s", BUILD_LIMIT.as_secs()))),
+    }
+}
+
+fn cannot_start(error: &io::Error) -> Refusal {
+    let refusal = Refusal::new(RefusalCode::Box, format!("cannot start the box's init: {error}"));
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => refusal.hinted(
+            "the daemon's limit of open files is reached: raise it (`ulimit -Hn`), `coop shutdown`, and try again",
+        ),
+        Some(libc::EAGAIN) => refusal.hinted("the limit of processes is reached (`ulimit -u`)"),
+        _ => refusal,
+    }
+}
+
+fn prepare_directory(directory: &Path, session: &SessionSpec) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let file = directory.join(SESSION_FILE);
+    if !file.exists() {
+        // What an earlier session of this name left when its end was interrupted is not this one's.
+        crate::daemon::remove::remove_trees(directory)?;
+    }
+    let temporary = directory.join(".session.json.new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options.open(&temporary)?.write_all(&control::encode(session))?;
+    fs::rename(temporary, file)
+}
+
+/// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.
+fn spawn_stage1(home: &CoopHome, session: &SessionSpec, network: NetworkMode) -> io::Result<OwnedFd> {
+    let (ours, theirs) = socket::message_pair()?;
+    Command::new("/proc/self/exe")
+        .arg0("coop-init")
+        .arg("__stage1")
+        .arg(match network {
+            NetworkMode::None => "none",
+            NetworkMode::Host => "host",
+        })
+        .env_clear()
+        .env("COOP_SESSION", session.name.as_str())
+        .env("COOP_WORKSPACE", &session.workspace)
+        .env("COOP_CREATED", session.created_unix_s.to_string())
+        .env("COOP_SOCKET", home.socket())
+        .current_dir("/")
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok(ours)
+}
+
+async fn converse(link: Link, build: &Build, size: WinSize) -> Result<Born, Refusal> {
+    let lost = |error: io::Error| Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"));
+    // Both at once: the init finds the second when it is done with the first.
+    link.send_parcel(&ToInit::Build, &control::encode(build)).await.map_err(lost)?;
+    let spawn = ToInit::Spawn { pty: PtyId::AGENT, argv: build.session.agent.clone(), size };
+    link.send(&spawn).await.map_err(lost)?;
+    let mut forked = None;
+    loop {
+        let (message, fds) = link.receive().await.map_err(lost)?;
+        match message {
+            FromInit::Forked { pid } => forked = fds.into_iter().next().map(|pidfd| (pid, pidfd)),
+            FromInit::Failed { what, hint } => {
+                let mut refusal = Refusal::new(RefusalCode::Box, what);
+                refusal.hint = hint;
+                return Err(refusal);
+            }
+            FromInit::SpawnFailed { why, .. } => {
+                if let Some((_, pidfd)) = &forked {
+                    crate::sys::process::pidfd_signal(pidfd, nix::sys::signal::Signal::SIGKILL).ok();
+                }
+                return Err(Refusal::new(RefusalCode::Box, format!("the agent could not be started: {why}")));
+            }
+            FromInit::Spawned { .. } => {
+                let (pid, pidfd) = forked.ok_or_else(|| Refusal::new(RefusalCode::Box, "the init sent no pidfd"))?;
+                return Ok(Born { link, pidfd, pid });
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The daemon's end of the connection to one init.
+
+use crate::proto::control;
+use crate::proto::control::FromInit;
+use crate::proto::control::ToInit;
+use crate::sys::memory;
+use crate::sys::ring::FollowerPage;
+use crate::sys::ring::RingReader;
+use crate::sys::socket;
+use crate::sys::socket::Received;
+use nix::errno::Errno;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+/// A message pair's end under tokio.
+#[derive(Debug)]
+pub struct Link {
+    socket: AsyncFd<OwnedFd>,
+}
+
+/// What the init hands over for following one PTY, checked and mapped.
+#[derive(Debug)]
+pub struct Following {
+    pub ring: RingReader,
+    pub page: FollowerPage,
+    pub wake: AsyncFd<OwnedFd>,
+    pub master: OwnedFd,
+}
+
+impl Link {
+    pub fn new(socket: OwnedFd) -> io::Result<Self> {
+        nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
+        Ok(Self { socket: AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)? })
+    }
+
+    pub async fn send(&self, message: &ToInit) -> io::Result<()> {
+        self.send_with(message, None).await
+    }
+
+    /// Sends a message with a parcel beside it.
+    pub async fn send_parcel(&self, message: &ToInit, content: &[u8]) -> io::Result<()> {
+        let parcel = memory::parcel(content)?;
+        self.send_with(message, Some(&parcel)).await
+    }
+
+    async fn send_with(&self, message: &ToInit, fd: Option<&OwnedFd>) -> io::Result<()> {
+        let bytes = control::encode(message);
+        let raw: Vec<_> = fd.iter().map(|fd| fd.as_raw_fd()).collect();
+        let send = |socket: &OwnedFd| socket::send_message(socket, &bytes, &raw, false).map_err(io::Error::from);
+        self.socket.async_io(Interest::WRITABLE, send).await
+    }
+
+    /// The next message. An init that is gone or breaks the rules is an error. Cancel-safe.
+    pub async fn receive(&self) -> io::Result<(FromInit, Vec<OwnedFd>)> {
+        let receive = |socket: &OwnedFd| match socket::receive_message(socket, control::MESSAGE_BYTES_MAX, false) {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the init hung up")),
+            Err(Errno::EAGAIN) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(errno) => Err(errno.into()),
+        };
+        let Received { bytes, fds, truncated } = self.socket.async_io(Interest::READABLE, receive).await?;
+        if truncated {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the init sent an oversized message"));
+        }
+        let message = control::decode(&bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok((message, fds))
+    }
+}
+
+impl Following {
+    /// Takes what came with a `following` message. Nothing of it is believed unchecked.
+    pub fn take(fds: Vec<OwnedFd>) -> Result<Self, String> {
+        let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).map_err(|fds| {
+            format!("{} descriptors came instead of 4", fds.len())
+        })?;
+        let ring = RingReader::map(&ring).map_err(|error| error.to_string())?;
+        let page = FollowerPage::map(&page).map_err(|error| error.to_string())?;
+        for fd in [&wake, &master] {
+            // A blocking descriptor would let a hostile init stop the whole daemon.
+            let flags = nix::fcntl::OFlag::O_NONBLOCK | nix::fcntl::OFlag::O_RDWR;
+            nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_SETFL(flags)).map_err(|errno| errno.to_string())?;
+        }
+        if !nix::unistd::isatty(&master).unwrap_or(false) {
+            return Err("the master that came is no terminal".to_owned());
+        }
+        let wake = AsyncFd::with_interest(wake, Interest::READABLE).map_err(|error| error.to_string())?;
+        Ok(Self { ring, page, wake, master })
+    }
+
+    /// Waits until the init has something new (or is gone: `false`). Cancel-safe.
+    pub async fn woken(&self) -> bool {
+        let Ok(mut ready) = self.wake.readable().await else { return false };
+        let alive = socket::take_wakes(self.wake.get_ref());
+        ready.clear_ready();
+        alive
+    }
+}

@@ -1,0 +1,154 @@
+//! The daemon's start and end.
+
+use crate::daemon::guard;
+use crate::daemon::guard::Orders;
+use crate::daemon::handle::Handle;
+use crate::daemon::log;
+use crate::daemon::supervisor::Supervisor;
+use crate::home;
+use crate::ipc;
+use crate::sys::process;
+use crate::sys::socket;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::io::Seek;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::SignalKind;
+use tokio::sync::oneshot;
+
+/// How long a new daemon waits for an old one to let go.
+const HANDOVER_LIMIT: Duration = Duration::from_secs(10);
+
+pub fn run(words: Vec<OsString>) -> i32 {
+    let Some(orders) = Orders::from_words(&words) else { return 2 };
+    log::start(&orders.home.log(), orders.verbose);
+    match start(&orders) {
+        Ok(()) => 0,
+        Err(error) => {
+            tracing::error!(%error, "the daemon ends");
+            1
+        }
+    }
+}
+
+fn start(orders: &Orders) -> io::Result<()> {
+    let listener = UnixListener::from(process::inherited(0)?);
+    let link = process::inherited(1)?;
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+    process::become_subreaper()?;
+    let open_files = process::raise_open_files()?;
+    let mut pid_file = home::private_file(&orders.home.pid_file()).map_err(io::Error::other)?;
+    own(&pid_file)?;
+    pid_file.set_len(0)?;
+    pid_file.rewind()?;
+    // Advisory: a full disk is no reason not to serve.
+    if let Err(error) = write!(pid_file, "{}", std::process::id()) {
+        tracing::warn!(%error, "the pid could not be written");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(orders, listener, link, open_files))
+}
+
+/// Makes sure that this is the only daemon: the lock ends with its owner, however that ends.
+fn own(pid_file: &File) -> io::Result<()> {
+    let until = Instant::now() + HANDOVER_LIMIT;
+    loop {
+        match process::lock_for_life(pid_file)? {
+            Ok(()) => return Ok(()),
+            Err(pid) if Instant::now() > until => {
+                return Err(io::Error::other(format!("daemon {pid} does not let go of its lock")));
+            }
+            // fcntl locks have no wake-up but F_SETLKW, which has no limit.
+            Err(_) => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
+async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_files: u64) -> io::Result<()> {
+    let (mut supervisor, address) = Supervisor::new(orders.home.clone(), orders.idle_exit, open_files);
+    let handle = Handle::new(address);
+    let guards_listener = listener.try_clone()?;
+    tokio::spawn(reap());
+    supervisor.adopt().await?;
+    let (bye, bye_said) = oneshot::channel();
+    let watch = tokio::spawn(watch_guard(orders.clone(), link, guards_listener, handle.clone(), bye_said));
+    tokio::spawn(on_signals(handle.clone()));
+    listener.set_nonblocking(true)?;
+    let door = ipc::Door {
+        listener: tokio::net::UnixListener::from_std(listener)?,
+        handle,
+        connections: supervisor.connections(),
+    };
+    tokio::spawn(door.serve());
+    tracing::info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "serving");
+    supervisor.run().await;
+    // While this daemon's lock stands nobody starts another, so this name is still its own.
+    if let Err(error) = std::fs::remove_file(orders.home.socket()) {
+        tracing::warn!(%error, "the socket could not be removed");
+    }
+    if bye.send(()).is_ok() {
+        watch.await.map_err(io::Error::other)??;
+    }
+    Ok(())
+}
+
+/// Children end: stage 1 of every box, inits, a guard that we started.
+async fn reap() -> io::Result<()> {
+    let mut children = tokio::signal::unix::signal(SignalKind::child())?;
+    loop {
+        while process::reap_one().is_some() {}
+        children.recv().await;
+    }
+}
+
+async fn on_signals(handle: Handle) -> io::Result<()> {
+    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
+    let mut interrupt = tokio::signal::unix::signal(SignalKind::interrupt())?;
+    let mut hangup = tokio::signal::unix::signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            // A daemon has no terminal that could hang up.
+            _ = hangup.recv() => continue,
+        }
+        handle.shutdown(false).await;
+    }
+}
+
+/// Replaces a guard that died; passes on its wish to end; tells it in the end that all is in order.
+async fn watch_guard(
+    orders: Orders,
+    link: OwnedFd,
+    listener: UnixListener,
+    handle: Handle,
+    mut bye: oneshot::Receiver<()>,
+) -> io::Result<()> {
+    let mut link = guard_link(link)?;
+    loop {
+        let receive = |fd: &OwnedFd| socket::receive_message(fd, 16, false).map_err(io::Error::from);
+        tokio::select! {
+            message = link.async_io(Interest::READABLE, receive) => match message {
+                Ok(Some(message)) if message.bytes == guard::GO => handle.shutdown(false).await,
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => {
+                    tracing::warn!("the guard died; starting another one");
+                    link = guard_link(guard::start_over_me(&orders, &listener)?)?;
+                }
+            },
+            _ = &mut bye => return Ok(socket::send_message(link.get_ref(), guard::BYE, &[], true)?),
+        }
+    }
+}
+
+fn guard_link(link: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    nix::fcntl::fcntl(&link, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
+    AsyncFd::with_interest(link, Interest::READABLE)
+}

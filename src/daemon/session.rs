@@ -1,0 +1,510 @@
+//! The session actor: owns the connection to one init and the life of its agent; hands clients to terminals.
+
+use crate::daemon::create::Born;
+use crate::daemon::link::Following;
+use crate::daemon::link::Link;
+use crate::daemon::remove;
+use crate::daemon::supervisor::ToSupervisor;
+use crate::daemon::terminal::Order;
+use crate::daemon::terminal::TerminalHandle;
+use crate::daemon::viewer::Viewer;
+use crate::name::PtyId;
+use crate::name::WinSize;
+use crate::proto::control::FromInit;
+use crate::proto::control::Program;
+use crate::proto::control::PtyReport;
+use crate::proto::control::ToInit;
+use crate::proto::door::Attach;
+use crate::proto::door::Clients;
+use crate::proto::door::PtyRow;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::proto::door::Row;
+use crate::session::spec::SessionSpec;
+use crate::session::state::AgentLife;
+use crate::session::state::Effect;
+use crate::session::state::Exit;
+use crate::sys::process;
+use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+/// What a kill gives the box between SIGTERM and SIGKILL.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+/// What a session is asked. Each answer goes back on its own channel.
+#[derive(Debug)]
+pub enum ToSession {
+    Row(oneshot::Sender<Row>),
+    Attach(Attach, oneshot::Sender<Result<Viewer, Refusal>>),
+    Shell { command: Option<String>, size: WinSize, reply: oneshot::Sender<Result<PtyId, Refusal>> },
+    Restart(oneshot::Sender<Result<(), Refusal>>),
+    Kill { force: bool, reply: oneshot::Sender<Result<(), Refusal>> },
+    /// A terminal's last client has gone; `attached_ever` says how many it had seen by then.
+    Idle { pty: PtyId, attached_ever: u64 },
+    /// The daemon ends.
+    Leave { replaced: bool, done: oneshot::Sender<()> },
+}
+
+#[derive(Debug)]
+struct Pty {
+    terminal: TerminalHandle,
+    argv: Vec<String>,
+    exit: Option<Exit>,
+    head_at_exit: u64,
+    followed: bool,
+    attached_ever: u64,
+    /// Clients that wait for the init's `following`.
+    waiting: VecDeque<(Attach, oneshot::Sender<Result<Viewer, Refusal>>)>,
+    /// A shell that is being started.
+    starting: Option<oneshot::Sender<Result<PtyId, Refusal>>>,
+}
+
+#[derive(Debug)]
+struct Killing {
+    kill_at: Duration,
+    replies: Vec<oneshot::Sender<Result<(), Refusal>>>,
+}
+
+pub struct Session {
+    spec: SessionSpec,
+    directory: PathBuf,
+    link: Link,
+    pidfd: AsyncFd<OwnedFd>,
+    pid: i32,
+    born: Instant,
+    life: AgentLife,
+    ptys: BTreeMap<PtyId, Pty>,
+    next_pty: u32,
+    killing: Option<Killing>,
+    inbox: mpsc::Receiver<ToSession>,
+    address: mpsc::Sender<ToSession>,
+    supervisor: mpsc::Sender<ToSupervisor>,
+}
+
+/// What made the actor's loop stop.
+enum Over {
+    /// The init is gone.
+    InitGone,
+    Left(oneshot::Sender<()>),
+}
+
+impl Session {
+    /// Starts the actor of a session that has just been created (`report` is `None`) or was found alive.
+    pub fn start(
+        spec: SessionSpec,
+        directory: PathBuf,
+        born: Born,
+        report: Option<Vec<PtyReport>>,
+        supervisor: mpsc::Sender<ToSupervisor>,
+    ) -> std::io::Result<mpsc::Sender<ToSession>> {
+        let (address, inbox) = mpsc::channel(64);
+        let pidfd = AsyncFd::with_interest(born.pidfd, Interest::READABLE)?;
+        let life = AgentLife::started(spec.restart, Duration::ZERO);
+        let mut session = Self {
+            spec,
+            directory,
+            link: born.link,
+            pidfd,
+            pid: born.pid,
+            born: Instant::now(),
+            life,
+            ptys: BTreeMap::new(),
+            next_pty: 1,
+            killing: None,
+            inbox,
+            address: address.clone(),
+            supervisor,
+        };
+        let agent = session.spec.agent.clone();
+        let unattended = match report {
+            Some(ptys) => session.take_over(ptys),
+            None => {
+                session.add_pty(PtyId::AGENT, agent);
+                Vec::new()
+            }
+        };
+        tokio::spawn(session.run(unattended));
+        Ok(address)
+    }
+
+    fn add_pty(&mut self, id: PtyId, argv: Vec<String>) -> &mut Pty {
+        let terminal = TerminalHandle::start(id, self.address.clone());
+        self.next_pty = self.next_pty.max(id.0.saturating_add(1));
+        self.ptys.entry(id).or_insert(Pty {
+            terminal,
+            argv,
+            exit: None,
+            head_at_exit: 0,
+            followed: false,
+            attached_ever: 0,
+            waiting: VecDeque::new(),
+            starting: None,
+        })
+    }
+
+    /// Rebuilds the state from what the init says; returns the ends that no daemon has dealt with.
+    fn take_over(&mut self, ptys: Vec<PtyReport>) -> Vec<(PtyId, Exit, u64)> {
+        let mut unattended = Vec::new();
+        for report in ptys {
+            let pty = self.add_pty(report.pty, report.argv);
+            let Program::Ended { exit, acknowledged, ran_ms } = report.program else { continue };
+            if acknowledged || report.pty != PtyId::AGENT {
+                pty.exit = Some(exit);
+                pty.head_at_exit = report.head;
+                pty.terminal.order(Order::Ended { exit, head: report.head });
+                if report.pty == PtyId::AGENT {
+                    self.life = AgentLife::ended(self.spec.restart, exit);
+                }
+            } else {
+                // It ended while nobody looked: its life began so long before now.
+                let since = Duration::from_millis(ran_ms);
+                self.born = Instant::now().checked_sub(since).unwrap_or_else(Instant::now);
+                self.life = AgentLife::started(self.spec.restart, Duration::ZERO);
+                unattended.push((report.pty, exit, report.head));
+            }
+        }
+        unattended
+    }
+
+    async fn run(mut self, unattended: Vec<(PtyId, Exit, u64)>) {
+        for (pty, exit, head) in unattended {
+            self.on_exited(pty, exit, head).await;
+        }
+        let over = loop {
+            if let Some(over) = self.turn().await {
+                break over;
+            }
+        };
+        match over {
+            Over::Left(done) => {
+                // An init that is gone needs no goodbye, and nobody waits for the answer if the daemon is not ending.
+                self.link.send(&ToInit::Bye).await.ok();
+                done.send(()).ok();
+            }
+            Over::InitGone => self.end().await,
+        }
+    }
+
+    async fn turn(&mut self) -> Option<Over> {
+        let deadline = [self.life.deadline(), self.killing.as_ref().map(|killing| killing.kill_at)];
+        let deadline = deadline.into_iter().flatten().min();
+        let deadline = deadline.map(|at| tokio::time::Instant::from_std(self.born + at));
+        tokio::select! {
+            message = self.link.receive() => match message {
+                Ok((message, fds)) => self.on_init(message, fds).await,
+                Err(error) => return self.on_link_lost(&error).await,
+            },
+            message = self.inbox.recv() => match message {
+                Some(ToSession::Leave { replaced, done }) => {
+                    self.tell_terminals(|| Order::Bye { replaced });
+                    return Some(Over::Left(done));
+                }
+                Some(message) => self.on_message(message).await,
+                None => return Some(Over::InitGone),
+            },
+            _ = self.pidfd.readable() => return Some(Over::InitGone),
+            () = sleep_until(deadline) => self.on_time().await,
+        }
+        None
+    }
+
+    fn now(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    async fn on_link_lost(&mut self, error: &std::io::Error) -> Option<Over> {
+        let dead = tokio::time::timeout(Duration::from_secs(1), self.pidfd.readable()).await;
+        if dead.is_err() {
+            tracing::error!(session = %self.spec.name, %error, "an init breaks the rules: its session is ended");
+            process::pidfd_signal(self.pidfd.get_ref(), Signal::SIGKILL).ok();
+        }
+        Some(Over::InitGone)
+    }
+
+    async fn on_message(&mut self, message: ToSession) {
+        match message {
+            ToSession::Row(reply) => drop(reply.send(self.row())),
+            ToSession::Attach(attach, reply) => self.on_attach(attach, reply).await,
+            ToSession::Shell { command, size, reply } => self.on_shell(command, size, reply).await,
+            ToSession::Restart(reply) => {
+                let effects = self.life.restart(self.now());
+                self.perform(effects).await;
+                drop(reply.send(Ok(())));
+            }
+            ToSession::Kill { force, reply } => self.on_kill(force, reply).await,
+            ToSession::Idle { pty, attached_ever } => self.on_idle(pty, attached_ever).await,
+            ToSession::Leave { .. } => {}
+        }
+    }
+
+    async fn tell_init(&self, message: &ToInit) {
+        if let Err(error) = self.link.send(message).await {
+            // The loop sees the same on its next receive and acts on it.
+            tracing::debug!(session = %self.spec.name, %error, "a message to an init was lost");
+        }
+    }
+
+    async fn on_attach(&mut self, attach: Attach, reply: oneshot::Sender<Result<Viewer, Refusal>>) {
+        let Some(pty) = self.ptys.get_mut(&attach.pty) else {
+            let text = format!("session {} has no terminal {}", self.spec.name, attach.pty);
+            let refusal = Refusal::new(RefusalCode::NoPty, text).hinted("`coop ls --json` lists them");
+            drop(reply.send(Err(refusal)));
+            return;
+        };
+        if pty.followed {
+            pty.attach(attach, None, reply);
+            return;
+        }
+        let follow = ToInit::Follow { pty: attach.pty, at: attach.resume, holds: !attach.view };
+        pty.waiting.push_back((attach, reply));
+        if pty.waiting.len() == 1 {
+            self.tell_init(&follow).await;
+        }
+    }
+
+    async fn on_idle(&mut self, id: PtyId, attached_ever: u64) {
+        let Some(pty) = self.ptys.get_mut(&id) else { return };
+        if pty.attached_ever != attached_ever || !pty.waiting.is_empty() {
+            return; // somebody came meanwhile
+        }
+        pty.followed = false;
+        pty.terminal.order(Order::Release);
+        let is_over = pty.exit.is_some() && id != PtyId::AGENT;
+        self.tell_init(&ToInit::Unfollow { pty: id }).await;
+        if is_over {
+            self.tell_init(&ToInit::Close { pty: id }).await;
+            self.ptys.remove(&id);
+        }
+    }
+
+    async fn on_shell(
+        &mut self,
+        command: Option<String>,
+        size: WinSize,
+        reply: oneshot::Sender<Result<PtyId, Refusal>>,
+    ) {
+        let id = PtyId(self.next_pty);
+        let mut argv = self.spec.shell.clone();
+        if let Some(command) = command {
+            argv.extend(["-c".to_owned(), command]);
+        }
+        self.add_pty(id, argv.clone()).starting = Some(reply);
+        self.tell_init(&ToInit::Spawn { pty: id, argv, size }).await;
+    }
+
+    async fn on_kill(&mut self, force: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let now = self.now();
+        let killing = self.killing.get_or_insert(Killing { kill_at: now + KILL_GRACE, replies: Vec::new() });
+        killing.replies.push(reply);
+        if force {
+            killing.kill_at = now;
+        } else if killing.replies.len() == 1 {
+            self.tell_init(&ToInit::TerminateAll).await;
+        }
+    }
+
+    async fn on_time(&mut self) {
+        let now = self.now();
+        if let Some(killing) = self.killing.as_mut().filter(|killing| killing.kill_at <= now) {
+            killing.kill_at = now + KILL_GRACE;
+            if let Err(errno) = process::pidfd_signal(self.pidfd.get_ref(), Signal::SIGKILL) {
+                tracing::error!(session = %self.spec.name, %errno, "cannot kill an init");
+            }
+        }
+        let effects = self.life.on_time(now);
+        self.perform(effects).await;
+    }
+
+    async fn on_init(&mut self, message: FromInit, fds: Vec<OwnedFd>) {
+        match message {
+            FromInit::Following { pty } => self.on_following(pty, Following::take(fds)),
+            FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),
+            FromInit::Spawned { pty, .. } => self.on_spawned(pty),
+            FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,
+            FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,
+            FromInit::Forked { .. } | FromInit::Built | FromInit::Failed { .. } | FromInit::Report(_) => {}
+        }
+    }
+
+    fn on_following(&mut self, id: PtyId, following: Result<Following, String>) {
+        let Some(pty) = self.ptys.get_mut(&id) else { return };
+        match following {
+            Ok(following) => {
+                let mut following = Some(Box::new(following));
+                while let Some((attach, reply)) = pty.waiting.pop_front() {
+                    pty.followed = true;
+                    pty.attach(attach, following.take(), reply);
+                }
+            }
+            Err(why) => {
+                tracing::error!(session = %self.spec.name, pty = %id, %why, "a terminal cannot be followed");
+                for (_, reply) in pty.waiting.drain(..) {
+                    drop(reply.send(Err(Refusal::new(RefusalCode::Failed, format!("the terminal cannot be shown: {why}")))));
+                }
+            }
+        }
+    }
+
+    fn on_spawned(&mut self, id: PtyId) {
+        if id == PtyId::AGENT {
+            self.life.on_started(self.born.elapsed());
+        }
+        if let Some(pty) = self.ptys.get_mut(&id) {
+            pty.exit = None;
+            pty.terminal.order(Order::Started);
+            if let Some(reply) = pty.starting.take() {
+                drop(reply.send(Ok(id)));
+            }
+        }
+    }
+
+    async fn on_spawn_failed(&mut self, id: PtyId, why: &str) {
+        if id == PtyId::AGENT {
+            let effects = self.life.on_start_failed(why);
+            self.perform(effects).await;
+            if let Some((pty, exit)) = self.ptys.get_mut(&id).zip(self.life.exit()) {
+                pty.exit = Some(exit);
+                pty.terminal.order(Order::Ended { exit, head: pty.head_at_exit });
+            }
+        } else if let Some(reply) = self.ptys.remove(&id).and_then(|pty| pty.starting) {
+            drop(reply.send(Err(Refusal::new(RefusalCode::Failed, format!("the shell could not be started: {why}")))));
+        }
+    }
+
+    async fn on_exited(&mut self, id: PtyId, exit: Exit, head: u64) {
+        self.tell_init(&ToInit::Acknowledge { pty: id }).await;
+        let Some(pty) = self.ptys.get_mut(&id) else { return };
+        pty.exit = Some(exit);
+        pty.head_at_exit = head;
+        if id != PtyId::AGENT {
+            pty.terminal.order(Order::Ended { exit, head });
+            if !pty.followed && pty.waiting.is_empty() && pty.attached_ever > 0 {
+                self.tell_init(&ToInit::Close { pty: id }).await;
+                self.ptys.remove(&id);
+            }
+            return;
+        }
+        let effects = self.life.on_exit(exit, self.born.elapsed());
+        if self.life.exit().is_some() {
+            pty.terminal.order(Order::Ended { exit, head });
+        }
+        tracing::info!(session = %self.spec.name, %exit, state = %self.life.state(), "the agent ended");
+        self.perform(effects).await;
+    }
+
+    async fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Start => {
+                    let (pty, argv) = (PtyId::AGENT, self.spec.agent.clone());
+                    self.tell_init(&ToInit::Spawn { pty, argv, size: WinSize::DEFAULT }).await;
+                }
+                Effect::Terminate => self.signal_agent(Signal::SIGTERM).await,
+                Effect::Kill => self.signal_agent(Signal::SIGKILL).await,
+                Effect::Notice(text) => {
+                    if let Some(agent) = self.ptys.get(&PtyId::AGENT) {
+                        agent.terminal.order(Order::Notice(text));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn signal_agent(&self, signal: Signal) {
+        self.tell_init(&ToInit::Signal { pty: PtyId::AGENT, signal: signal as i32 }).await;
+    }
+
+    fn tell_terminals(&self, order: impl Fn() -> Order) {
+        self.ptys.values().for_each(|pty| pty.terminal.order(order()));
+    }
+
+    fn row(&self) -> Row {
+        let mut clients = Clients::default();
+        for pty in self.ptys.values() {
+            clients.local += pty.terminal.counts.local.load(Ordering::Relaxed);
+            clients.view += pty.terminal.counts.view.load(Ordering::Relaxed);
+        }
+        let pty_row = |(&id, pty): (&PtyId, &Pty)| PtyRow {
+            id,
+            command: pty.argv.clone(),
+            running: pty.exit.is_none(),
+            exit_code: pty.exit.map(Exit::shell_code),
+        };
+        Row {
+            name: self.spec.name.clone(),
+            workspace: self.spec.workspace.clone(),
+            state: self.life.state(),
+            activity: None,
+            exit_code: self.life.exit().map(Exit::shell_code),
+            pid: Some(self.pid),
+            ptys: self.ptys.iter().map(pty_row).collect(),
+            clients,
+            created: self.spec.created_unix_s,
+            agent: self.spec.agent.clone(),
+            detach_key: self.spec.detach_key,
+            network: self.spec.network,
+        }
+    }
+
+    /// The init is gone, and with it, by the kernel's word, every process of the box.
+    async fn end(mut self) {
+        let killing = self.killing.take();
+        let why = if killing.is_some() { "it was killed" } else { "its processes are gone; `coop` starts it again" };
+        self.tell_terminals(|| Order::Gone(format!("session {}: {why}", self.spec.name)));
+        let mut result = Ok(());
+        if killing.is_some() {
+            let directory = self.directory.clone();
+            let removed = tokio::task::spawn_blocking(move || remove::remove_session(&directory)).await;
+            result = match removed {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(error) => Err(error.to_string()),
+            };
+        } else {
+            tracing::warn!(session = %self.spec.name, "a session was lost: its init is gone");
+        }
+        // The name is free before the answer goes out. A supervisor that is gone keeps no table.
+        self.supervisor.send(ToSupervisor::Ended { name: self.spec.name.clone() }).await.ok();
+        for reply in killing.into_iter().flat_map(|killing| killing.replies) {
+            let answer = result.clone().map_err(|error| {
+                let text = format!("session {} is ended, but not all of its files could be removed: {error}", self.spec.name);
+                Refusal::new(RefusalCode::Failed, text).hinted(format!("remove {} by hand", self.directory.display()))
+            });
+            drop(reply.send(answer));
+        }
+    }
+}
+
+impl Pty {
+    fn attach(
+        &mut self,
+        attach: Attach,
+        following: Option<Box<Following>>,
+        reply: oneshot::Sender<Result<Viewer, Refusal>>,
+    ) {
+        self.attached_ever += 1;
+        let (viewer, answer) = oneshot::channel();
+        self.terminal.order(Order::Attach { attach, following, reply: viewer });
+        tokio::spawn(async move {
+            let gone = |_| Refusal::new(RefusalCode::Failed, "the terminal has just ended");
+            drop(reply.send(answer.await.map_err(gone)));
+        });
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,323 @@
+//! The supervisor: the table of sessions, and when the daemon is no longer needed.
+
+use crate::daemon::adopt;
+use crate::daemon::create;
+use crate::daemon::create::Born;
+use crate::daemon::remove;
+use crate::daemon::session::Session;
+use crate::daemon::session::ToSession;
+use crate::home::CoopHome;
+use crate::name::SessionName;
+use crate::proto::door::Clients;
+use crate::proto::door::Create;
+use crate::proto::door::Created;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::proto::door::Row;
+use crate::session::spec::SessionSpec;
+use crate::session::state::State;
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// How long the end of the daemon waits for clients to have been told.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub enum ToSupervisor {
+    List(oneshot::Sender<Vec<Row>>),
+    /// The address of a live session.
+    Find(SessionName, oneshot::Sender<Option<mpsc::Sender<ToSession>>>),
+    Create(Box<Create>, oneshot::Sender<Result<Created, Refusal>>),
+    /// What became of a creation.
+    Made { name: SessionName, made: Result<Box<Made>, Refusal> },
+    /// Removes the files of a lost session.
+    RemoveLost(SessionName, oneshot::Sender<Result<(), Refusal>>),
+    /// A session's init is gone.
+    Ended { name: SessionName },
+    IdleExit(Duration),
+    Shutdown { replaced: bool },
+}
+
+/// A session that has just been built.
+#[derive(Debug)]
+pub struct Made {
+    session: SessionSpec,
+    born: Born,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// It is being built; all who ask for it meanwhile wait.
+    Building { session: SessionSpec, waiting: Vec<oneshot::Sender<Result<Created, Refusal>>> },
+    Live(mpsc::Sender<ToSession>, SessionSpec),
+}
+
+pub struct Supervisor {
+    home: CoopHome,
+    sessions: BTreeMap<SessionName, Entry>,
+    inbox: mpsc::Receiver<ToSupervisor>,
+    address: mpsc::Sender<ToSupervisor>,
+    connections: Arc<AtomicUsize>,
+    idle_exit: Duration,
+    open_files: u64,
+}
+
+impl Supervisor {
+    pub fn new(home: CoopHome, idle_exit: Duration, open_files: u64) -> (Self, mpsc::Sender<ToSupervisor>) {
+        let (address, inbox) = mpsc::channel(256);
+        let supervisor = Self {
+            home,
+            sessions: BTreeMap::new(),
+            inbox,
+            address: address.clone(),
+            connections: Arc::new(AtomicUsize::new(0)),
+            idle_exit,
+            open_files,
+        };
+        (supervisor, address)
+    }
+
+    /// How many clients are connected: doors count, the supervisor looks.
+    pub fn connections(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.connections)
+    }
+
+    /// Takes over what an earlier daemon left. Called before the first client is served.
+    pub async fn adopt(&mut self) -> io::Result<()> {
+        for (born, report) in adopt::adopt_all(&self.home).await? {
+            let spec = report.session;
+            if self.sessions.contains_key(&spec.name) {
+                tracing::error!(session = %spec.name, pid = born.pid, "two inits have one name; the second is left alone");
+                continue;
+            }
+            tracing::info!(session = %spec.name, pid = born.pid, "adopted");
+            self.start_session(spec, born, Some(report.ptys))?;
+        }
+        Ok(())
+    }
+
+    fn start_session(
+        &mut self,
+        spec: SessionSpec,
+        born: Born,
+        report: Option<Vec<crate::proto::control::PtyReport>>,
+    ) -> io::Result<()> {
+        let directory = self.home.session(&spec.name);
+        let address = Session::start(spec.clone(), directory, born, report, self.address.clone())?;
+        self.sessions.insert(spec.name.clone(), Entry::Live(address, spec));
+        Ok(())
+    }
+
+    /// Runs until the daemon is to end; returns whether another one takes its place.
+    pub async fn run(mut self) -> bool {
+        let mut idle_since = Instant::now();
+        loop {
+            let idle = self.sessions.is_empty() && self.connections.load(Ordering::Relaxed) == 0;
+            if !idle {
+                idle_since = Instant::now();
+            }
+            // A client that leaves sends no message: look again from time to time, but only while there is nothing else.
+            let check = if idle { idle_since + self.idle_exit } else { Instant::now() + self.idle_exit };
+            tokio::select! {
+                message = self.inbox.recv() => match message {
+                    Some(ToSupervisor::Shutdown { replaced }) => {
+                        self.leave(replaced).await;
+                        return replaced;
+                    }
+                    Some(message) => self.on_message(message).await,
+                    None => return false,
+                },
+                () = tokio::time::sleep_until(check), if self.sessions.is_empty() => {
+                    if idle && idle_since.elapsed() >= self.idle_exit {
+                        tracing::info!("nothing left to do: the daemon ends");
+                        return false;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn leave(&mut self, replaced: bool) {
+        let mut goodbyes = Vec::new();
+        for entry in self.sessions.values() {
+            if let Entry::Live(session, _) = entry {
+                let (done, gone) = oneshot::channel();
+                if session.send(ToSession::Leave { replaced, done }).await.is_ok() {
+                    goodbyes.push(gone);
+                }
+            }
+        }
+        let all = async {
+            for gone in goodbyes {
+                gone.await.ok();
+            }
+            while self.connections.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        if tokio::time::timeout(FAREWELL, all).await.is_err() {
+            tracing::warn!("some clients could not be told that the daemon ends");
+        }
+    }
+
+    async fn on_message(&mut self, message: ToSupervisor) {
+        match message {
+            ToSupervisor::List(reply) => self.list(reply),
+            ToSupervisor::Find(name, reply) => drop(reply.send(self.live(&name))),
+            ToSupervisor::Create(create, reply) => self.create(*create, reply),
+            ToSupervisor::Made { name, made } => self.on_made(&name, made),
+            ToSupervisor::RemoveLost(name, reply) => drop(reply.send(self.remove_lost(&name))),
+            ToSupervisor::Ended { name } => drop(self.sessions.remove(&name)),
+            ToSupervisor::IdleExit(after) => self.idle_exit = after,
+            ToSupervisor::Shutdown { .. } => {}
+        }
+    }
+
+    fn live(&self, name: &SessionName) -> Option<mpsc::Sender<ToSession>> {
+        match self.sessions.get(name) {
+            Some(Entry::Live(session, _)) => Some(session.clone()),
+            _ => None,
+        }
+    }
+
+    /// The rows are gathered beside the supervisor: a slow session delays only this one list.
+    fn list(&self, reply: oneshot::Sender<Vec<Row>>) {
+        let live: Vec<_> = self.sessions.keys().filter_map(|name| self.live(name)).collect();
+        let mut rows = self.lost();
+        tokio::spawn(async move {
+            let mut answers = Vec::new();
+            for session in live {
+                let (row, answer) = oneshot::channel();
+                if session.send(ToSession::Row(row)).await.is_ok() {
+                    answers.push(answer);
+                }
+            }
+            for answer in answers {
+                rows.extend(answer.await.ok());
+            }
+            rows.sort_by(|a, b| a.name.cmp(&b.name));
+            drop(reply.send(rows));
+        });
+    }
+
+    /// Directories with a session file and no init.
+    fn lost(&self) -> Vec<Row> {
+        let Ok(entries) = std::fs::read_dir(self.home.sessions()) else { return Vec::new() };
+        let specs = entries.flatten().filter_map(|entry| create::read_session_file(&entry.path()));
+        specs.filter(|spec| !self.sessions.contains_key(&spec.name)).map(lost_row).collect()
+    }
+
+    fn remove_lost(&self, name: &SessionName) -> Result<(), Refusal> {
+        let directory = self.home.session(name);
+        if self.sessions.contains_key(name) || create::read_session_file(&directory).is_none() {
+            return Err(Refusal::no_session(name));
+        }
+        remove::remove_session(&directory).map_err(|error| {
+            Refusal::new(RefusalCode::Failed, format!("cannot remove {}: {error}", directory.display()))
+        })
+    }
+
+    fn create(&mut self, create: Create, reply: oneshot::Sender<Result<Created, Refusal>>) {
+        let Create { mut session, boxed, size, renameable } = create;
+        match self.claim(&mut session, renameable) {
+            Claim::Free => {}
+            Claim::Ours(name) => {
+                match self.sessions.get_mut(&name) {
+                    Some(Entry::Building { waiting, .. }) => waiting.push(reply),
+                    _ => drop(reply.send(Ok(Created { name, existed: true }))),
+                }
+                return;
+            }
+            Claim::Taken(refusal) => return drop(reply.send(Err(refusal))),
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        session.created_unix_s = now;
+        let name = session.name.clone();
+        self.sessions.insert(name.clone(), Entry::Building { session: session.clone(), waiting: vec![reply] });
+        let (home, address, open_files) = (self.home.clone(), self.address.clone(), self.open_files);
+        tokio::spawn(async move {
+            let born = create::create(&home, &session, boxed, size, open_files).await;
+            let made = born.map(|born| Box::new(Made { session, born }));
+            // A supervisor that is gone leaves the init to the next daemon, which will find it.
+            address.send(ToSupervisor::Made { name, made }).await.ok();
+        });
+    }
+
+    /// Finds a name for a new session.
+    fn claim(&self, session: &mut SessionSpec, renameable: bool) -> Claim {
+        let base = session.name.clone();
+        for number in 2.. {
+            let holder = match self.sessions.get(&session.name) {
+                Some(Entry::Building { session, .. } | Entry::Live(_, session)) => Some(session.workspace.clone()),
+                None => create::read_session_file(&self.home.session(&session.name)).map(|lost| lost.workspace),
+            };
+            let is_lost = !self.sessions.contains_key(&session.name);
+            match holder {
+                None => break,
+                // A lost session of the same workspace is started again, on what it had written.
+                Some(workspace) if is_lost && workspace == session.workspace => break,
+                Some(workspace) if renameable && workspace == session.workspace => return Claim::Ours(session.name.clone()),
+                Some(_) if renameable => session.name = base.numbered(number),
+                Some(workspace) => {
+                    let text = format!("there is a session {} already, in {}", session.name, workspace.display());
+                    let hint = format!("`coop attach {}`, or choose another name with -n", session.name);
+                    return Claim::Taken(Refusal::new(RefusalCode::Exists, text).hinted(hint));
+                }
+            }
+        }
+        Claim::Free
+    }
+
+    fn on_made(&mut self, name: &SessionName, made: Result<Box<Made>, Refusal>) {
+        let Some(Entry::Building { waiting, .. }) = self.sessions.remove(name) else { return };
+        let started = made.and_then(|made| {
+            tracing::info!(session = %name, pid = made.born.pid, "created");
+            let Made { session, born } = *made;
+            self.start_session(session, born, None)
+                .map_err(|error| Refusal::new(RefusalCode::Failed, format!("the daemon is short of something: {error}")))
+        });
+        if let Err(refusal) = &started {
+            tracing::warn!(session = %name, error = %refusal, "a session could not be created");
+            if let Err(error) = remove::remove_session(&self.home.session(name)) {
+                tracing::warn!(session = %name, %error, "what was left of it could not be removed");
+            }
+        }
+        for (index, reply) in waiting.into_iter().enumerate() {
+            let created = Created { name: name.clone(), existed: index > 0 };
+            drop(reply.send(started.clone().map(|()| created)));
+        }
+    }
+}
+
+enum Claim {
+    Free,
+    /// Another client is creating, or has just created, the very session.
+    Ours(SessionName),
+    Taken(Refusal),
+}
+
+fn lost_row(spec: SessionSpec) -> Row {
+    Row {
+        name: spec.name,
+        workspace: spec.workspace,
+        state: State::Lost,
+        activity: None,
+        exit_code: None,
+        pid: None,
+        ptys: Vec::new(),
+        clients: Clients::default(),
+        created: spec.created_unix_s,
+        agent: spec.agent,
+        detach_key: spec.detach_key,
+        network: spec.network,
+    }
+}

@@ -1,0 +1,72 @@
+//! What clients type, on its way to the program: in order, through short writes, whole.
+
+use crate::session::fanout::ViewerId;
+use nix::errno::Errno;
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio_util::bytes::Buf;
+use tokio_util::bytes::Bytes;
+
+/// The write queue of one PTY. Bounded by its clients, each of which waits for acknowledgements.
+#[derive(Debug, Default)]
+pub struct Typing {
+    queue: VecDeque<(ViewerId, Bytes)>,
+    /// Only while the program does not read: watched all the time, a master wakes the daemon at every output.
+    blocked: Option<AsyncFd<OwnedFd>>,
+}
+
+impl Typing {
+    pub fn push(&mut self, id: ViewerId, bytes: Bytes) {
+        self.queue.push_back((id, bytes));
+    }
+
+    /// Writes as much as the program's terminal takes; returns who got how much written.
+    pub fn write(&mut self, master: &OwnedFd) -> Vec<(ViewerId, u64)> {
+        let mut written = Vec::new();
+        while let Some((id, bytes)) = self.queue.front_mut() {
+            match nix::unistd::write(master, bytes) {
+                Ok(n) => {
+                    written.push((*id, n as u64));
+                    bytes.advance(n);
+                    if bytes.is_empty() {
+                        self.queue.pop_front();
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    self.watch(master);
+                    return written;
+                }
+                Err(errno) => {
+                    tracing::warn!(%errno, "input could not be written");
+                    self.queue.clear();
+                }
+            }
+        }
+        self.blocked = None;
+        written
+    }
+
+    fn watch(&mut self, master: &OwnedFd) {
+        if self.blocked.is_none() {
+            let watched = master.try_clone().and_then(|fd| AsyncFd::with_interest(fd, Interest::WRITABLE));
+            match watched {
+                Ok(watched) => self.blocked = Some(watched),
+                Err(error) => tracing::warn!(%error, "cannot watch a terminal for room"),
+            }
+        }
+    }
+
+    /// Waits until a blocked terminal takes more. Cancel-safe.
+    pub async fn writable(&self) {
+        match &self.blocked {
+            Some(master) => match master.writable().await {
+                Ok(mut ready) => ready.clear_ready(),
+                Err(error) => tracing::warn!(%error, "cannot wait for a terminal"),
+            },
+            None => std::future::pending().await,
+        }
+    }
+}

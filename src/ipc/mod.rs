@@ -1,0 +1,220 @@
+//! The unix-socket door: framing and the check of who is there. What it passes on is the daemon's handle's business.
+
+pub mod connection;
+
+use crate::daemon::handle::Handle;
+use crate::daemon::viewer::Output;
+use crate::daemon::viewer::Viewer;
+use crate::home;
+use crate::ipc::connection::Connection;
+use crate::ipc::connection::FrameReader;
+use crate::ipc::connection::FrameWriter;
+use crate::proto::door::Answer;
+use crate::proto::door::Attach;
+use crate::proto::door::Attached;
+use crate::proto::door::Call;
+use crate::proto::door::ClientSays;
+use crate::proto::door::DaemonStatus;
+use crate::proto::door::Hello;
+use crate::proto::door::PROTOCOL;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::proto::door::Request;
+use crate::proto::door::Welcome;
+use crate::proto::frame;
+use crate::proto::frame::Frame;
+use crate::sys::socket;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::net::UnixListener;
+use tokio::net::UnixStream;
+
+/// A client that does not greet in this time is none.
+const GREETING_LIMIT: Duration = Duration::from_secs(10);
+/// What the kernel may hold for a client: small, for bytes that are sent cannot be skipped any more.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+pub struct Door {
+    pub listener: UnixListener,
+    pub handle: Handle,
+    pub connections: Arc<AtomicUsize>,
+}
+
+/// Counts a connection for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Door {
+    pub async fn serve(self) {
+        let born = Instant::now();
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    self.connections.fetch_add(1, Ordering::Relaxed);
+                    let counted = Counted(Arc::clone(&self.connections));
+                    let handle = self.handle.clone();
+                    tokio::spawn(async move {
+                        if let Err(error) = greet(stream, &handle, born).await {
+                            tracing::debug!(%error, "a client was let go");
+                        }
+                        drop(counted);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors: the connection stays in the queue until some are free.
+                    tracing::warn!(%error, "cannot accept a client");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+async fn greet(stream: UnixStream, handle: &Handle, born: Instant) -> io::Result<()> {
+    if socket::peer_uid(&stream)? != nix::unistd::geteuid().as_raw() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "a client of another user"));
+    }
+    socket::set_send_buffer(&stream, SEND_BUFFER_BYTES)?;
+    let mut connection = Connection::new(stream);
+    let hello = tokio::time::timeout(GREETING_LIMIT, connection.reader.next()).await??;
+    let Some(Frame::Control(hello)) = hello else { return Ok(()) };
+    let hello: Hello = frame::parse_control(&hello)?;
+    let serves = hello.protocol == PROTOCOL && (hello.any_build || hello.build == home::build_id());
+    let welcome = Welcome {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        build: home::build_id(),
+        pid: std::process::id(),
+        serves,
+    };
+    connection.writer.control(&welcome).await?;
+    if let Some(seconds) = hello.idle_exit_s.filter(|_| serves) {
+        handle.set_idle_exit(Duration::from_secs(seconds)).await;
+    }
+    converse(connection, handle, serves, born).await
+}
+
+async fn converse(mut connection: Connection, handle: &Handle, serves: bool, born: Instant) -> io::Result<()> {
+    while let Some(frame) = connection.reader.next().await? {
+        let Frame::Control(request) = frame else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "terminal bytes before `attach`"));
+        };
+        let request = match frame::parse_control::<Request>(&request) {
+            Ok(request) => request,
+            Err(error) => {
+                let refusal = Refusal::new(RefusalCode::BadRequest, error.to_string());
+                connection.writer.control(&Answer::<()>::Error(refusal)).await?;
+                continue;
+            }
+        };
+        match request {
+            Request::Shutdown(shutdown) => {
+                answer(&mut connection.writer, &shutdown, Ok(())).await?;
+                handle.shutdown(shutdown.replace).await;
+            }
+            // Carried out for another build, a request could be misunderstood: that client starts a daemon of its own.
+            _ if !serves => return Ok(()),
+            Request::Attach(attach) => return attach_to(connection, handle, attach).await,
+            other => respond(&mut connection.writer, handle, other, born).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn respond(writer: &mut FrameWriter, handle: &Handle, request: Request, born: Instant) -> io::Result<()> {
+    match request {
+        Request::List(call) => answer(writer, &call, handle.list().await).await,
+        Request::Create(call) => {
+            let created = handle.create(call.clone()).await;
+            answer(writer, &*call, created).await
+        }
+        Request::Shell(call) => answer(writer, &call, handle.shell(call.clone()).await).await,
+        Request::Kill(call) => answer(writer, &call, handle.kill(call.clone()).await).await,
+        Request::Restart(call) => answer(writer, &call, handle.restart(&call.session).await).await,
+        Request::Status(call) => {
+            let status = handle.list().await.map(|sessions| DaemonStatus {
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                uptime_s: born.elapsed().as_secs(),
+                sessions,
+            });
+            answer(writer, &call, status).await
+        }
+        Request::Attach(_) | Request::Shutdown(_) => Ok(()),
+    }
+}
+
+/// Sends the answer that belongs to the call's type.
+async fn answer<C: Call>(writer: &mut FrameWriter, _call: &C, result: Result<C::Reply, Refusal>) -> io::Result<()> {
+    writer
+        .control(&match result {
+            Ok(reply) => Answer::Ok(reply),
+            Err(refusal) => Answer::Error(refusal),
+        })
+        .await
+}
+
+async fn attach_to(mut connection: Connection, handle: &Handle, attach: Attach) -> io::Result<()> {
+    let viewer = match handle.attach(attach.clone()).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return answer(&mut connection.writer, &attach, Err(refusal)).await,
+    };
+    answer(&mut connection.writer, &attach, Ok(Attached {})).await?;
+    let Connection { reader, writer } = connection;
+    // Whichever ends first ends the other: a client that has hung up reads nothing, one that was told goodbye says nothing.
+    let result = tokio::select! {
+        result = pass_input(reader, &viewer) => result,
+        result = pass_output(writer, &viewer) => result,
+    };
+    viewer.detach().await;
+    result
+}
+
+async fn pass_input(mut reader: FrameReader, viewer: &Viewer) -> io::Result<()> {
+    while let Some(frame) = reader.next().await? {
+        let goes_on = match frame {
+            Frame::Bytes(bytes) => viewer.input(bytes).await,
+            Frame::Control(says) => match frame::parse_control(&says)? {
+                ClientSays::Resize { size } => viewer.resize(size).await,
+                ClientSays::Detach => false,
+            },
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn pass_output(mut writer: FrameWriter, viewer: &Viewer) -> io::Result<()> {
+    while let Some(output) = viewer.pull().await {
+        for part in output {
+            match part {
+                // A screen may be longer than a frame.
+                Output::Bytes(bytes) => {
+                    for piece in bytes.chunks(frame::FRAME_BYTES_MAX / 2) {
+                        writer.queue(&Frame::Bytes(piece.to_vec().into()))?;
+                    }
+                }
+                Output::Says(says) => {
+                    let last = says.is_last();
+                    writer.queue(&Frame::control(&says))?;
+                    if last {
+                        return writer.flush().await;
+                    }
+                }
+            }
+        }
+        writer.flush().await?;
+    }
+    Ok(())
+}
