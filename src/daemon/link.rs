@@ -33,7 +33,7 @@ pub struct Following {
 impl Link {
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
         nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-        Ok(Self { socket: AsyncFd::with_interest(socket, Interest::READABLE | Interest::WRITABLE)? })
+        Ok(Self { socket: AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE)? })
     }
 
     pub async fn send(&self, message: &ToInit) -> io::Result<()> {
@@ -86,7 +86,7 @@ impl Following {
         if !nix::unistd::isatty(&master).unwrap_or(false) {
             return Err("the master that came is no terminal".to_owned());
         }
-        let wake = AsyncFd::with_interest(wake, Interest::READABLE).map_err(|error| error.to_string())?;
+        let wake = AsyncFd::register_with_interest(wake, Interest::READABLE).map_err(|error| error.to_string())?;
         Ok(Self { ring, page, wake, master })
     }
 

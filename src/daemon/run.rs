@@ -150,5 +150,5 @@ async fn watch_guard(
 
 fn guard_link(link: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     nix::fcntl::fcntl(&link, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-    AsyncFd::with_interest(link, Interest::READABLE)
+    AsyncFd::register_with_interest(link, Interest::READABLE)
 }

@@ -20,6 +20,7 @@ use crate::proto::door::PtyRow;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
+use crate::session::spec::AgentSource;
 use crate::session::spec::SessionSpec;
 use crate::session::state::AgentLife;
 use crate::session::state::Effect;
@@ -108,7 +109,7 @@ impl Session {
         supervisor: mpsc::Sender<ToSupervisor>,
     ) -> std::io::Result<mpsc::Sender<ToSession>> {
         let (address, inbox) = mpsc::channel(64);
-        let pidfd = AsyncFd::with_interest(born.pidfd, Interest::READABLE)?;
+        let pidfd = AsyncFd::register_with_interest(born.pidfd, Interest::READABLE)?;
         let life = AgentLife::started(spec.restart, Duration::ZERO);
         let mut session = Self {
             spec,
@@ -451,6 +452,7 @@ impl Session {
             clients,
             created: self.spec.created_unix_s,
             agent: self.spec.agent.clone(),
+            agent_given: self.spec.agent_source == AgentSource::CommandLine,
             detach_key: self.spec.detach_key,
             network: self.spec.network,
         }

@@ -14,6 +14,7 @@ use crate::proto::door::Created;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
+use crate::session::spec::AgentSource;
 use crate::session::spec::SessionSpec;
 use crate::session::state::State;
 use std::collections::BTreeMap;
@@ -316,6 +317,7 @@ fn lost_row(spec: SessionSpec) -> Row {
         ptys: Vec::new(),
         clients: Clients::default(),
         created: spec.created_unix_s,
+        agent_given: spec.agent_source == AgentSource::CommandLine,
         agent: spec.agent,
         detach_key: spec.detach_key,
         network: spec.network,

@@ -51,7 +51,7 @@ impl Typing {
 
     fn watch(&mut self, master: &OwnedFd) {
         if self.blocked.is_none() {
-            let watched = master.try_clone().and_then(|fd| AsyncFd::with_interest(fd, Interest::WRITABLE));
+            let watched = master.try_clone().and_then(|fd| AsyncFd::register_with_interest(fd, Interest::WRITABLE));
             match watched {
                 Ok(watched) => self.blocked = Some(watched),
                 Err(error) => tracing::warn!(%error, "cannot watch a terminal for room"),

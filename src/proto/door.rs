@@ -172,6 +172,8 @@ pub struct Row {
     /// Seconds since the Unix epoch.
     pub created: u64,
     pub agent: Vec<String>,
+    /// The agent was named on the command line.
+    pub agent_given: bool,
     pub detach_key: crate::session::spec::DetachKey,
     pub network: crate::session::spec::NetworkMode,
 }

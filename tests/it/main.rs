@@ -1,0 +1,38 @@
+//! The integration tests: the real binary, real programs, real terminals. Every test is a sentence about behaviour, owns
+//! its directories and processes, and ends them by id.
+//!
+//! `COOP_BIN` names another binary than the one that cargo has just built.
+
+// The ban on clocks, files and processes is for ring 1 of the program; and `unwrap` is how a test fails.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used)]
+
+// Fixtures.
+mod home;
+mod processes;
+mod ran;
+mod terminal;
+mod wait;
+
+// Tests, by what they are about.
+mod attaching;
+mod box_attacks;
+mod box_life;
+mod box_secrets;
+mod client_end;
+mod coopfile;
+mod daemon_death;
+mod daemon_life;
+mod documents;
+mod endings;
+mod first_command;
+mod flow;
+mod many;
+mod names;
+mod places;
+mod restarts;
+mod scarcity;
+mod screens;
+mod source_order;
+mod state_directory;
+mod survival;
+mod trust;

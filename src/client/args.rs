@@ -1,0 +1,173 @@
+//! What was typed. What it means is each verb's own business.
+
+use crate::name::PtyId;
+use crate::name::SessionName;
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// Run AI coding agents in boxes they cannot leave; their terminals survive everything.
+///
+/// Without a command: attach to this workspace's session, start it again if it has ended, or create it.
+#[derive(Debug, Parser)]
+#[command(name = "coop", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Command {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(flatten)]
+    pub open: Open,
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Your own settings, instead of ~/.config/coop/default.toml
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// The daemon's socket, instead of ~/.coop/sock
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Let the daemon end after so many seconds without sessions and clients [default: 30]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub idle_exit: Option<u64>,
+    /// Say more; a daemon that this command starts logs more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say nothing but what was asked for, and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Open {
+    /// Do not attach
+    #[arg(short, long)]
+    pub detach: bool,
+    /// The project directory [default: the current one]
+    #[arg(short, long, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+    /// The session's name [default: from the workspace's]
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<SessionName>,
+    /// Run this instead of the agent
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Attach to a session's terminal
+    Attach {
+        /// A name or a workspace's path [default: this workspace's session]
+        session: Option<String>,
+        /// The terminal: 0 is the agent's
+        #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
+        pty: PtyId,
+        /// Only look: nothing is typed, and the size is not changed
+        #[arg(long)]
+        view: bool,
+    },
+    /// Open a new shell in a session's box
+    Shell {
+        /// A name or a workspace's path [default: this workspace's session]
+        session: Option<String>,
+        /// Run this command instead of an interactive shell
+        #[arg(short, long, value_name = "COMMAND")]
+        command: Option<String>,
+    },
+    /// List sessions
+    Ls {
+        /// As JSON (docs/protocol.md)
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a session: every process of its box, and what it wrote outside of the workspace
+    Kill {
+        /// A name or a workspace's path [default: this workspace's session]
+        #[arg(conflicts_with = "all")]
+        session: Option<String>,
+        /// All sessions
+        #[arg(long)]
+        all: bool,
+        /// Without the 5 seconds of grace
+        #[arg(short, long)]
+        force: bool,
+    },
+    /// Start a session's agent afresh, in the same box
+    Restart {
+        /// A name or a workspace's path [default: this workspace's session]
+        session: Option<String>,
+    },
+    /// Show what runs and what a new session here would be
+    Status {
+        /// As JSON (docs/protocol.md)
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what a project's coop.toml asks for, and allow it
+    Trust {
+        /// The project [default: the current directory]
+        #[arg(value_name = "DIR")]
+        workspace: Option<PathBuf>,
+        /// Allow it without asking
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// End the daemon; sessions live on, and the next command finds them
+    Shutdown,
+    /// Show the daemon's log
+    Logs {
+        /// Go on showing what is added
+        #[arg(short, long)]
+        follow: bool,
+        /// How many lines
+        #[arg(short = 'n', value_name = "LINES", default_value_t = 50)]
+        lines: usize,
+    },
+    /// Print a completion script
+    Completions {
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write all of them into a directory
+    Man {
+        #[arg(value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
+    /// Build the root file system from the Coopfile (not in this build)
+    Init {
+        /// The Coopfile
+        #[arg(short, long, value_name = "PATH", default_value = "./coop.toml")]
+        file: PathBuf,
+        /// Use nothing that was built or fetched before
+        #[arg(long)]
+        no_cache: bool,
+    },
+    /// Build the root file system anew (not in this build)
+    Rebuild,
+    /// Open the web interface (not in this build)
+    Serve {
+        #[arg(short, long, default_value_t = 8888)]
+        port: u16,
+        #[arg(short = 'H', long, default_value = "127.0.0.1")]
+        host: String,
+        #[arg(long)]
+        token: Option<String>,
+        #[arg(long)]
+        stop: bool,
+    },
+    /// Reach sessions from a phone (not in this build)
+    Tunnel {
+        #[arg(long, value_name = "URL")]
+        stun: Option<String>,
+        #[arg(long)]
+        no_stun: bool,
+        #[arg(long)]
+        no_qr: bool,
+    },
+}
+
+fn pty(text: &str) -> Result<PtyId, String> {
+    text.parse().map(PtyId).map_err(|_| "a terminal is a number, as `coop ls --json` shows it".to_owned())
+}

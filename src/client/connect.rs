@@ -1,0 +1,212 @@
+//! The way to the daemon: connect, greet, and call; start or replace it when need be.
+
+use crate::client::Context;
+use crate::client::failure::Failure;
+use crate::client::failure::NO_DAEMON;
+use crate::client::start;
+use crate::home;
+use crate::proto::door::Answer;
+use crate::proto::door::Call;
+use crate::proto::door::Hello;
+use crate::proto::door::PROTOCOL;
+use crate::proto::door::Request;
+use crate::proto::door::Shutdown;
+use crate::proto::door::Welcome;
+use crate::proto::frame;
+use crate::proto::frame::Frame;
+use crate::proto::frame::FrameCodec;
+use crate::sys::socket;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::Decoder;
+use tokio_util::codec::Encoder;
+
+/// The longest call is a kill with its grace, or a create on a machine that thrashes.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+/// A daemon adopts its sessions before it answers; that takes milliseconds.
+const GREETING_LIMIT: Duration = Duration::from_secs(15);
+
+/// A connection on which calls are made, one after the other.
+pub struct Daemon {
+    pub stream: UnixStream,
+    pub input: BytesMut,
+    pub codec: FrameCodec,
+}
+
+/// What a greeting led to.
+enum Greeting {
+    Served(Daemon),
+    /// Another build serves there.
+    Foreign(Daemon),
+}
+
+/// Connects to the daemon of this very build: starts it, or replaces another build's.
+pub fn connect(context: &Context) -> Result<Daemon, Failure> {
+    for _ in 0..5 {
+        match dial(context)? {
+            None => start::start(context)?,
+            Some(stream) => match greet(context, stream, false) {
+                Ok(Greeting::Served(daemon)) => return Ok(daemon),
+                Ok(Greeting::Foreign(mut daemon)) => {
+                    context.detail(|| "replacing a daemon of another build".to_owned());
+                    daemon.call(Shutdown { replace: true })?;
+                    daemon.wait_for_end();
+                }
+                // It ended while we spoke, or it never started to.
+                Err(error) if is_hang_up(&error) => context.detail(|| format!("the daemon hung up: {error}")),
+                Err(error) => return Err(no_answer(context, &error)),
+            },
+        }
+    }
+    Err(no_answer(context, &io::Error::other("it ended each time")))
+}
+
+/// As [`connect`], for a client in the middle of something: any build's daemon will do, as long as it is understood.
+pub fn reconnect(context: &Context) -> Result<Daemon, Failure> {
+    let Some(stream) = dial(context)? else {
+        start::start(context)?;
+        return Err(Failure::new(NO_DAEMON, "the daemon is being started"));
+    };
+    match greet(context, stream, true) {
+        Ok(Greeting::Served(daemon)) => Ok(daemon),
+        Ok(Greeting::Foreign(_)) => {
+            Err(Failure::new(NO_DAEMON, "the daemon was replaced by a release that this client does not understand"))
+        }
+        Err(error) => Err(no_answer(context, &error)),
+    }
+}
+
+/// The daemon if one runs, of whatever build.
+pub fn running(context: &Context) -> Result<Option<Daemon>, Failure> {
+    let Some(stream) = dial(context)? else { return Ok(None) };
+    match greet(context, stream, true) {
+        Ok(Greeting::Served(daemon) | Greeting::Foreign(daemon)) => Ok(Some(daemon)),
+        Err(error) if is_hang_up(&error) => Ok(None),
+        Err(error) => Err(no_answer(context, &error)),
+    }
+}
+
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
+}
+
+fn no_answer(context: &Context, error: &io::Error) -> Failure {
+    Failure::new(NO_DAEMON, format!("the daemon does not answer: {error}"))
+        .hinted(format!("`coop logs` shows {}", context.home.log().display()))
+}
+
+/// `None`: nobody listens there.
+pub fn dial(context: &Context) -> Result<Option<UnixStream>, Failure> {
+    let path = context.home.socket();
+    let refused = |what: &str, hint: &str| {
+        Err(Failure::new(NO_DAEMON, format!("{} {what}", path.display())).hinted(hint.to_owned()))
+    };
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.is_symlink() => {
+            return refused("is a symbolic link, and would lead elsewhere", "remove it; `coop` makes its own socket");
+        }
+        Ok(found) if !found.file_type().is_socket() => {
+            return refused("is in the way: it is no socket", "remove it; `coop` makes its own socket");
+        }
+        Ok(found) if found.uid() != nix::unistd::geteuid().as_raw() => {
+            return refused("belongs to another user", "set COOP_HOME, or --socket, to a place of your own");
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return refused(&format!("cannot be looked at: {error}"), "set COOP_HOME to a directory of yours");
+        }
+    }
+    match socket::connect(path) {
+        Ok(stream) => {
+            if socket::peer_uid(&stream).map_err(io::Error::from)? != nix::unistd::geteuid().as_raw() {
+                return refused("is served by another user", "set COOP_HOME, or --socket, to a place of your own");
+            }
+            Ok(Some(stream))
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound) => Ok(None),
+        Err(error) => Err(Failure::new(NO_DAEMON, format!("cannot connect to {}: {error}", path.display()))),
+    }
+}
+
+fn greet(context: &Context, stream: UnixStream, any_build: bool) -> io::Result<Greeting> {
+    stream.set_read_timeout(Some(GREETING_LIMIT))?;
+    stream.set_write_timeout(Some(GREETING_LIMIT))?;
+    let mut daemon = Daemon { stream, input: BytesMut::new(), codec: FrameCodec::default() };
+    let hello = Hello {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        build: home::build_id(),
+        any_build,
+        idle_exit_s: context.idle_exit,
+    };
+    daemon.send(&Frame::control(&hello))?;
+    let welcome: Welcome = daemon.control()?;
+    daemon.stream.set_read_timeout(Some(ANSWER_LIMIT))?;
+    Ok(if welcome.serves { Greeting::Served(daemon) } else { Greeting::Foreign(daemon) })
+}
+
+impl Daemon {
+    pub fn send(&mut self, frame: &Frame) -> io::Result<()> {
+        let mut bytes = BytesMut::new();
+        self.codec.encode(frame, &mut bytes)?;
+        self.stream.write_all(&bytes)
+    }
+
+    /// The next control message.
+    fn control<T: DeserializeOwned>(&mut self) -> io::Result<T> {
+        loop {
+            if let Some(frame) = self.codec.decode(&mut self.input)? {
+                return match frame {
+                    Frame::Control(payload) => frame::parse_control(&payload),
+                    Frame::Bytes(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "terminal bytes instead of an answer")),
+                };
+            }
+            let mut chunk = [0; 16 << 10];
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the daemon hung up")),
+                Ok(n) => self.input.extend_from_slice(&chunk[..n]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time"));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends a request without waiting for its answer.
+    pub fn ask<C: Call>(&mut self, call: C) -> Result<(), Failure> {
+        let request: Request = call.into();
+        Ok(self.send(&Frame::control(&request))?)
+    }
+
+    /// The answer to an earlier [`Daemon::ask`].
+    pub fn answer<C: Call>(&mut self) -> Result<C::Reply, Failure> {
+        match self.control::<Answer<C::Reply>>()? {
+            Answer::Ok(reply) => Ok(reply),
+            Answer::Error(refusal) => Err(refusal.into()),
+        }
+    }
+
+    pub fn call<C: Call>(&mut self, call: C) -> Result<C::Reply, Failure> {
+        self.ask(call)?;
+        self.answer::<C>()
+    }
+
+    /// Waits until the daemon has closed this connection, which it does when it has let go of everything.
+    pub fn wait_for_end(&mut self) {
+        let mut sink = [0; 1024];
+        while matches!(self.stream.read(&mut sink), Ok(n) if n > 0) {}
+    }
+}

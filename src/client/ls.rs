@@ -1,0 +1,122 @@
+//! `coop ls`.
+
+use crate::client::Context;
+use crate::client::failure::Failure;
+use crate::proto::door::Clients;
+use crate::proto::door::List;
+use crate::proto::door::Row;
+use std::io;
+use std::io::Write;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
+
+/// Widest line of a list.
+const COLUMNS: usize = 80;
+
+pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
+    let rows = context.daemon()?.call(List {})?;
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &rows).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let home = context.host.home().display().to_string();
+        out.write_all(table(&rows, now, &home).as_bytes())?;
+    }
+    Ok(0)
+}
+
+/// The list as cli documents it, within 80 columns.
+pub fn table(rows: &[Row], now_unix_s: u64, home: &str) -> String {
+    let mut lines = vec![["SESSION", "WORKSPACE", "STATE", "PTYS", "CLIENTS", "AGE"].map(str::to_owned)];
+    for row in rows {
+        lines.push([
+            shortened(row.name.as_str(), 20),
+            row.workspace.display().to_string(),
+            state(row),
+            row.ptys.len().to_string(),
+            clients(row.clients),
+            age(now_unix_s.saturating_sub(row.created)),
+        ]);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let others: usize = widths.iter().sum::<usize>() - widths[1] + 2 * (widths.len() - 1);
+    let for_workspace = COLUMNS.saturating_sub(others).max(9).min(widths[1]);
+    let mut text = String::new();
+    for (index, mut line) in lines.into_iter().enumerate() {
+        if index > 0 {
+            line[1] = short_path(&line[1], home, for_workspace);
+        }
+        let padded = line.iter().enumerate().map(|(column, cell)| {
+            let width = if column == 1 { for_workspace } else { widths[column] };
+            format!("{cell:width$}")
+        });
+        let padded: Vec<String> = padded.collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn state(row: &Row) -> String {
+    match row.exit_code {
+        Some(code) => format!("{}({code})", row.state),
+        None => row.state.to_string(),
+    }
+}
+
+fn clients(clients: Clients) -> String {
+    let parts = [(clients.local, "local"), (clients.view, "view")];
+    let parts: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).map(|(number, kind)| format!("{number} {kind}")).collect();
+    if parts.is_empty() { "-".to_owned() } else { parts.join(", ") }
+}
+
+/// Two units at most: `45s`, `12m`, `2h 15m`, `3d 4h`.
+pub fn age(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
+    match () {
+        () if days > 0 => format!("{days}d {}h", hours % 24),
+        () if hours > 0 => format!("{hours}h {}m", minutes % 60),
+        () if minutes > 0 => format!("{minutes}m"),
+        () => format!("{seconds}s"),
+    }
+}
+
+fn short_path(path: &str, home: &str, width: usize) -> String {
+    let path: String = path.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let path = match path.strip_prefix(home) {
+        Some("") => "~".to_owned(),
+        Some(below) if below.starts_with('/') => format!("~{below}"),
+        _ => path,
+    };
+    // The end of a path says more than its beginning.
+    let len = path.chars().count();
+    if len <= width { path } else { format!("…{}", path.chars().skip(len + 1 - width).collect::<String>()) }
+}
+
+fn shortened(text: &str, width: usize) -> String {
+    let len = text.chars().count();
+    if len <= width { text.to_owned() } else { format!("{}…", text.chars().take(width - 1).collect::<String>()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_have_two_units_at_most() {
+        let shown: Vec<String> = [5, 65, 8100, 273_600].into_iter().map(age).collect();
+        assert_eq!(shown, ["5s", "1m", "2h 15m", "3d 4h"]);
+    }
+
+    #[test]
+    fn a_path_is_cut_at_its_beginning_and_home_is_a_tilde() {
+        assert_eq!(short_path("/home/u/github/nlst", "/home/u", 40), "~/github/nlst");
+        assert_eq!(short_path("/home/user2/x", "/home/u", 40), "/home/user2/x");
+        assert_eq!(short_path("/very/long/path/to/project", "/home/u", 10), "…o/project");
+        assert_eq!(short_path("/a\u{1b}[31m", "/home/u", 10), "/a?[31m");
+    }
+}

@@ -1,0 +1,141 @@
+//! The command line: one file a verb. A client is a blocking program of one thread; nothing is lost when it dies.
+
+pub mod args;
+pub mod attach;
+pub mod connect;
+pub mod failure;
+pub mod find;
+pub mod kill;
+pub mod logs;
+pub mod ls;
+pub mod man;
+pub mod open;
+pub mod screen;
+pub mod shell;
+pub mod start;
+pub mod status;
+pub mod trust;
+pub mod typed;
+
+use crate::client::args::Command;
+use crate::client::args::Global;
+use crate::client::args::Verb;
+use crate::client::connect::Daemon;
+use crate::client::failure::Failure;
+use crate::client::failure::GENERAL;
+use crate::home::CoopHome;
+use crate::launch::host::Host;
+use crate::proto::door::Restart;
+use crate::proto::door::Shutdown;
+use crate::session::state::State;
+use clap::Parser;
+use std::path::PathBuf;
+
+/// What every verb needs to know of its surroundings.
+pub struct Context {
+    pub host: Host,
+    pub home: CoopHome,
+    pub config: Option<PathBuf>,
+    pub idle_exit: Option<u64>,
+    pub verbose: bool,
+    pub quiet: bool,
+}
+
+impl Context {
+    fn of(global: Global) -> Result<Self, Failure> {
+        let host = Host::of_this_process()?;
+        let socket = global.socket.map(|path| host.current_dir.join(path));
+        let home = CoopHome::new(host.coop_home.clone(), socket);
+        let Global { config, idle_exit, verbose, quiet, .. } = global;
+        Ok(Self { host, home, config, idle_exit, verbose, quiet })
+    }
+
+    /// A line that is good to know but was not asked for.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            eprintln!("coop: {text}");
+        }
+    }
+
+    pub fn detail(&self, text: impl FnOnce() -> String) {
+        if self.verbose {
+            eprintln!("coop: {}", text());
+        }
+    }
+
+    /// The daemon, started if need be.
+    pub fn daemon(&self) -> Result<Daemon, Failure> {
+        connect::connect(self)
+    }
+}
+
+/// Runs one command; returns its exit code.
+pub fn run() -> i32 {
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) => {
+            // Help and version are "errors" too; a closed standard output is nobody's fault.
+            error.print().ok();
+            return error.exit_code();
+        }
+    };
+    match dispatch(command) {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.print();
+            failure.code
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<i32, Failure> {
+    match command.verb {
+        Some(Verb::Completions { shell }) => return man::completions(shell),
+        Some(Verb::Man { directory }) => return man::pages(directory),
+        Some(Verb::Init { .. }) => return absent("init"),
+        Some(Verb::Rebuild) => return absent("rebuild"),
+        Some(Verb::Serve { .. }) => return absent("serve"),
+        Some(Verb::Tunnel { .. }) => return absent("tunnel"),
+        _ => {}
+    }
+    let context = Context::of(command.global)?;
+    match command.verb {
+        None => open::open(&context, command.open),
+        Some(Verb::Attach { session, pty, view }) => attach::verb(&context, session.as_deref(), pty, view),
+        Some(Verb::Shell { session, command }) => shell::verb(&context, session.as_deref(), command),
+        Some(Verb::Ls { json }) => ls::verb(&context, json),
+        Some(Verb::Kill { session, all, force }) => kill::verb(&context, session.as_deref(), all, force),
+        Some(Verb::Restart { session }) => restart(&context, session.as_deref()),
+        Some(Verb::Status { json }) => status::verb(&context, json),
+        Some(Verb::Trust { workspace, yes }) => trust::verb(&context, workspace.as_deref(), yes),
+        Some(Verb::Shutdown) => shutdown(&context),
+        Some(Verb::Logs { follow, lines }) => logs::verb(&context, follow, lines),
+        Some(_) => Ok(0),
+    }
+}
+
+fn absent(verb: &str) -> Result<i32, Failure> {
+    Err(Failure::new(GENERAL, format!("`coop {verb}` is not in this build")))
+}
+
+fn restart(context: &Context, session: Option<&str>) -> Result<i32, Failure> {
+    let mut daemon = context.daemon()?;
+    let row = find::session(context, &mut daemon, session)?;
+    match row.state {
+        State::Lost => open::revive(context, &mut daemon, &row)?,
+        State::Running | State::Restarting | State::Exited => daemon.call(Restart { session: row.name })?,
+    }
+    Ok(0)
+}
+
+fn shutdown(context: &Context) -> Result<i32, Failure> {
+    match connect::running(context)? {
+        Some(mut daemon) => {
+            daemon.call(Shutdown { replace: false })?;
+            daemon.wait_for_end();
+            context.note("the daemon has ended; sessions live on, and the next command finds them");
+        }
+        None => context.note("no daemon is running"),
+    }
+    Ok(0)
+}

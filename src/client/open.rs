@@ -1,0 +1,114 @@
+//! `coop`: attach to this workspace's session, start it again, or create it.
+
+use crate::client::Context;
+use crate::client::args::Open;
+use crate::client::attach;
+use crate::client::attach::Target;
+use crate::client::connect::Daemon;
+use crate::client::failure::BAD_ARGUMENTS;
+use crate::client::failure::Failure;
+use crate::client::find;
+use crate::client::screen;
+use crate::client::trust;
+use crate::launch;
+use crate::launch::Launch;
+use crate::launch::Wishes;
+use crate::launch::error::LaunchError;
+use crate::launch::workspace;
+use crate::name::PtyId;
+use crate::name::SessionName;
+use crate::proto::door::Create;
+use crate::proto::door::List;
+use crate::proto::door::Restart;
+use crate::proto::door::Row;
+use crate::session::state::State;
+use std::path::Path;
+
+pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
+    let directory = workspace::workspace_of(open.workspace.as_deref(), &context.host)?;
+    let mut daemon = context.daemon()?;
+    let rows = daemon.call(List {})?;
+    let target = match existing(rows, &open, &directory)? {
+        Some(row) => {
+            revive(context, &mut daemon, &row)?;
+            Target::of(&row, PtyId::AGENT)
+        }
+        None => create(context, &mut daemon, &open)?,
+    };
+    if open.detach {
+        if !context.quiet {
+            println!("{}", target.session);
+        }
+        return Ok(0);
+    }
+    attach::attach(context, daemon, target)
+}
+
+/// The session that is meant, if it is there; an error when what is asked for contradicts it.
+fn existing(rows: Vec<Row>, open: &Open, directory: &Path) -> Result<Option<Row>, Failure> {
+    let row = match &open.name {
+        Some(name) => rows.into_iter().find(|row| row.name == *name),
+        None => find::in_workspace(rows, directory)?,
+    };
+    let Some(row) = row else { return Ok(None) };
+    let name = &row.name;
+    if row.workspace != directory && open.name.is_some() {
+        let text = format!("session {name} belongs to {}", row.workspace.display());
+        return Err(Failure::new(BAD_ARGUMENTS, text).hinted(format!("`coop attach {name}`, or choose another name")));
+    }
+    if !open.command.is_empty() && (open.name.is_some() || row.agent != open.command) {
+        let text = format!("there is a session {name} here already, so `-- CMD` cannot be its agent");
+        let hint = format!("`coop attach {name}`, `coop kill {name}`, or -n with a new name");
+        return Err(Failure::new(BAD_ARGUMENTS, text).hinted(hint));
+    }
+    Ok(Some(row))
+}
+
+/// Starts what has ended or was lost.
+pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row) -> Result<(), Failure> {
+    match row.state {
+        State::Running | State::Restarting => Ok(()),
+        State::Exited => {
+            context.note(&format!("session {} had ended: its agent is started again", row.name));
+            daemon.call(Restart { session: row.name.clone() })
+        }
+        State::Lost => {
+            context.note(&format!("session {} was lost: it is started again on what it had written", row.name));
+            let agent = if row.agent_given { row.agent.clone() } else { Vec::new() };
+            let launch = plan(context, Some(&row.workspace), Some(row.name.clone()), agent)?;
+            send(daemon, launch, false).map(drop)
+        }
+    }
+}
+
+fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target, Failure> {
+    let launch = plan(context, open.workspace.as_deref(), open.name.clone(), open.command.clone())?;
+    let (pty, detach_key) = (PtyId::AGENT, launch.session.detach_key);
+    let session = send(daemon, launch, open.name.is_none())?;
+    Ok(Target { session, pty, view: false, detach_key, end_of_input: None })
+}
+
+fn send(daemon: &mut Daemon, launch: Launch, renameable: bool) -> Result<SessionName, Failure> {
+    let Launch { session, boxed, .. } = launch;
+    Ok(daemon.call(Create { session, boxed, size: screen::size(), renameable })?.name)
+}
+
+/// Works out the session; asks for trust where a project wants more than its user's own settings give.
+fn plan(
+    context: &Context,
+    workspace: Option<&Path>,
+    name: Option<SessionName>,
+    command: Vec<String>,
+) -> Result<Launch, Failure> {
+    let wishes =
+        Wishes { workspace: workspace.map(Path::to_owned), name, command, user_config: context.config.clone() };
+    let launch = match launch::plan(&wishes, &context.host) {
+        Err(LaunchError::Untrusted(state)) => {
+            trust::confirm(&state)?;
+            launch::plan(&wishes, &context.host)?
+        }
+        other => other?,
+    };
+    launch.notes.iter().for_each(|note| context.note(note));
+    Ok(launch)
+}

@@ -1,0 +1,143 @@
+//! The user's own terminal while a client is attached, and how it gets it back: exactly as it was.
+
+use crate::name::WinSize;
+use crate::sys::pty;
+use crate::term::modes;
+use crate::term::modes::ModeTracker;
+use nix::errno::Errno;
+use nix::sys::termios;
+use nix::sys::termios::SetArg;
+use nix::sys::termios::Termios;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::OpenOptionsExt;
+
+/// The size of the terminal that this client has, or the default.
+pub fn size() -> WinSize {
+    let found = [pty::size(io::stdin()), pty::size(io::stdout()), pty::size(io::stderr())];
+    found.into_iter().flatten().next().unwrap_or(WinSize::DEFAULT)
+}
+
+/// The outer terminal. Dropped in whatever way (a panic included), it is restored.
+pub struct Screen {
+    /// Its settings before, when standard input is a terminal.
+    saved: Option<Termios>,
+    /// Standard output opened anew: O_NONBLOCK belongs to the open file, which our parent shares.
+    terminal: Option<File>,
+    stdout: io::Stdout,
+    modes: ModeTracker,
+    pending: VecDeque<u8>,
+    restored: bool,
+}
+
+impl Screen {
+    pub fn take() -> io::Result<Self> {
+        let saved = if io::stdin().is_terminal() { Some(make_raw()?) } else { None };
+        let terminal = if io::stdout().is_terminal() { reopen() } else { None };
+        let mut screen =
+            Self { saved, terminal, stdout: io::stdout(), modes: ModeTracker::new(), pending: VecDeque::new(), restored: false };
+        if io::stdout().is_terminal() {
+            screen.show(modes::prelude());
+        }
+        Ok(screen)
+    }
+
+    /// Queues bytes for the terminal.
+    pub fn show(&mut self, bytes: &[u8]) {
+        self.modes.feed(bytes);
+        self.pending.extend(bytes);
+    }
+
+    /// A line of coop's own. The program's modes are left first when it has ended without doing so itself.
+    pub fn say(&mut self, text: &str, program_ended: bool) {
+        if program_ended {
+            let restore = self.modes.restore();
+            self.show(&restore);
+            self.show(modes::prelude());
+        }
+        self.show(format!("\r\n[coop] {text}\r\n").as_bytes());
+    }
+
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// What to watch for room.
+    pub fn output(&self) -> BorrowedFd<'_> {
+        self.terminal.as_ref().map_or(self.stdout.as_fd(), AsFd::as_fd)
+    }
+
+    /// Writes what the terminal takes now.
+    pub fn write(&mut self) -> io::Result<()> {
+        while !self.pending.is_empty() {
+            let (chunk, _) = self.pending.as_slices();
+            match nix::unistd::write(self.output(), chunk) {
+                Ok(n) => drop(self.pending.drain(..n)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the terminal back. What it does not take within a moment (it was stopped) is left unsaid.
+    pub fn restore(&mut self) {
+        if std::mem::replace(&mut self.restored, true) {
+            return;
+        }
+        if io::stdout().is_terminal() {
+            let restore = self.modes.restore();
+            self.pending.extend(restore);
+        }
+        for _ in 0..20 {
+            if self.write().is_err() || self.pending.is_empty() {
+                break;
+            }
+            let mut room = [nix::poll::PollFd::new(self.output(), nix::poll::PollFlags::POLLOUT)];
+            if nix::poll::poll(&mut room, 50u8).is_err() {
+                break;
+            }
+        }
+        if let Some(saved) = &self.saved {
+            // Keys that were typed for the program must not reach the shell: they are flushed.
+            // A terminal that is gone needs no settings.
+            termios::tcsetattr(io::stdin(), SetArg::TCSANOW, saved).ok();
+        }
+    }
+
+    /// Throws away what was typed and not read: the end of a key's encoding, after a detach.
+    pub fn discard_input(&self) {
+        if self.saved.is_some() {
+            // As above.
+            termios::tcflush(io::stdin(), termios::FlushArg::TCIFLUSH).ok();
+        }
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
+fn make_raw() -> io::Result<Termios> {
+    let saved = termios::tcgetattr(io::stdin())?;
+    let mut raw = saved.clone();
+    termios::cfmakeraw(&mut raw);
+    termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &raw)?;
+    Ok(saved)
+}
+
+/// `None` where that is not possible (another user's terminal after `su`): then writing may block.
+fn reopen() -> Option<File> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open("/proc/self/fd/1")
+        .ok()
+}

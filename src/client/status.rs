@@ -1,0 +1,113 @@
+//! `coop status`: what runs, and what a new session here would be.
+
+use crate::client::Context;
+use crate::client::failure::Failure;
+use crate::client::ls;
+use crate::launch;
+use crate::launch::Launch;
+use crate::launch::Wishes;
+use crate::launch::error::LaunchError;
+use crate::launch::trust;
+use crate::proto::door::DaemonStatus;
+use crate::proto::door::Status;
+use crate::session::state::State;
+use serde::Serialize;
+use std::io;
+use std::io::Write;
+
+/// The form of `--json`.
+#[derive(Serialize)]
+struct Shown {
+    daemon: Daemon,
+    rootfs: Rootfs,
+    coopfile: Coopfile,
+    /// Absent when the Coopfile or the workspace does not allow a session.
+    agent: Option<Vec<String>>,
+    network: Option<crate::session::spec::NetworkMode>,
+    /// Why no session could be made here.
+    problem: Option<String>,
+    sessions: Vec<crate::proto::door::Row>,
+}
+
+#[derive(Serialize)]
+struct Daemon {
+    pid: u32,
+    version: String,
+    uptime_s: u64,
+    socket: String,
+}
+
+#[derive(Serialize)]
+struct Rootfs {
+    /// `host`: the box sees the host's programs, read-only.
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Coopfile {
+    path: Option<String>,
+    trusted: Option<bool>,
+}
+
+pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
+    let status = context.daemon()?.call(Status {})?;
+    let wishes = Wishes { user_config: context.config.clone(), ..Wishes::default() };
+    let planned = launch::plan(&wishes, &context.host);
+    let state = trust::trust_state(None, context.config.as_deref(), &context.host).ok().flatten();
+    let coopfile = Coopfile {
+        path: state.as_ref().map(|state| state.path.display().to_string()),
+        trusted: state.as_ref().map(|state| state.trusted),
+    };
+    let shown = collect(context, status, coopfile, planned);
+    let mut out = io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &shown).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        print(&mut out, &shown)?;
+    }
+    Ok(0)
+}
+
+fn collect(context: &Context, status: DaemonStatus, coopfile: Coopfile, planned: Result<Launch, LaunchError>) -> Shown {
+    let problem = planned.as_ref().err().map(ToString::to_string);
+    let launch = planned.ok();
+    Shown {
+        daemon: Daemon {
+            pid: status.pid,
+            version: status.version,
+            uptime_s: status.uptime_s,
+            socket: context.home.socket().display().to_string(),
+        },
+        rootfs: Rootfs { kind: "host" },
+        coopfile,
+        network: launch.as_ref().map(|launch| launch.session.network),
+        agent: launch.map(|launch| launch.session.agent),
+        problem,
+        sessions: status.sessions,
+    }
+}
+
+fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
+    let daemon = &shown.daemon;
+    writeln!(out, "Daemon    running, pid {}, version {}, up {}", daemon.pid, daemon.version, ls::age(daemon.uptime_s))?;
+    writeln!(out, "Rootfs    the host's own programs, read-only (no image)")?;
+    let coopfile = match (&shown.coopfile.path, shown.coopfile.trusted) {
+        (Some(path), Some(false)) => format!("{path}, not trusted (`coop trust`)"),
+        (Some(path), _) => path.clone(),
+        (None, _) => "none in this directory".to_owned(),
+    };
+    writeln!(out, "Coopfile  {coopfile}")?;
+    match (&shown.agent, &shown.problem) {
+        (Some(agent), _) => writeln!(out, "Agent     {}", agent.join(" "))?,
+        (None, problem) => writeln!(out, "Agent     none: {}", problem.as_deref().unwrap_or("unknown"))?,
+    }
+    let network = match shown.network {
+        Some(crate::session::spec::NetworkMode::Host) => "host (the host's network, unrestricted)",
+        Some(crate::session::spec::NetworkMode::None) => "none (loopback only)",
+        None => "-",
+    };
+    writeln!(out, "Network   {network}")?;
+    let running = shown.sessions.iter().filter(|row| row.state == State::Running).count();
+    writeln!(out, "Sessions  {} ({running} running)", shown.sessions.len())
+}

@@ -1,0 +1,147 @@
+//! `kill`: every process of the box goes, what must persist stays.
+
+use crate::home::Home;
+use crate::processes;
+use crate::wait::LIMIT;
+use crate::wait::wait_until;
+use std::fs;
+use std::time::Duration;
+use std::time::Instant;
+
+/// Programs that do not want to go: one that ignores SIGTERM, and a grandchild that has left session and parent.
+const STUBBORN: &str = "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM; echo there > daemonized; sleep 1001' &) ; \
+                        while :; do sleep 1002; done";
+
+fn start_stubborn(home: &Home) -> Vec<processes::Process> {
+    home.start("work", STUBBORN);
+    wait_until("the grandchild runs", LIMIT, || home.workspace().join("daemonized").exists().then_some(()));
+    let all = wait_until("all run", LIMIT, || {
+        let all = processes::of_box(home.init("work"));
+        let runs = |what: &str| all.iter().any(|p| p.command.contains(what));
+        (runs("sleep 1001") && runs("sleep 1002")).then_some(all)
+    });
+    assert!(all.len() >= 5, "{all:?}");
+    all
+}
+
+#[test]
+fn kill_ends_every_process_of_the_box_whatever_it_ignores() {
+    let home = Home::new();
+    let all = start_stubborn(&home);
+    let began = Instant::now();
+    home.coop(&["kill"]).ok();
+    let took = began.elapsed();
+    let left: Vec<_> = all.iter().filter(|p| processes::is_alive(p.pid)).collect();
+    assert!(left.is_empty(), "{left:?}");
+    assert!(took >= Duration::from_millis(4500), "SIGKILL came after {took:?} already");
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    assert_eq!(home.rows().len(), 0);
+}
+
+#[test]
+fn kill_with_force_gives_no_grace() {
+    let home = Home::new();
+    let all = start_stubborn(&home);
+    let began = Instant::now();
+    home.coop(&["kill", "-f"]).ok();
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let left: Vec<_> = all.iter().filter(|p| processes::is_alive(p.pid)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_program_that_obeys_has_time_to_tidy_up() {
+    let home = Home::new();
+    home.start("work", "trap 'echo tidy > tidied; exit 0' TERM; echo > ready; while :; do sleep 0.1; done");
+    wait_until("the trap stands", LIMIT, || home.workspace().join("ready").exists().then_some(()));
+    let began = Instant::now();
+    home.coop(&["kill"]).ok();
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(fs::read_to_string(home.workspace().join("tidied")).unwrap(), "tidy\n");
+}
+
+#[test]
+fn kill_removes_what_the_session_wrote_and_keeps_what_persists() {
+    let home = Home::new();
+    home.configure("[session]\npersist = [\".claude\", \"notes\"]\n");
+    home.start("work", "sleep 1000");
+    let script = "echo login > ~/.claude/creds; echo note > ~/notes/n; echo junk > ~/junk; mkdir -m 000 ~/locked";
+    home.inside("work", script).ok();
+    let session = home.coop_home().join("sessions/work");
+    assert_eq!(fs::read_to_string(session.join("persist/.claude/creds")).unwrap(), "login\n");
+    home.coop(&["kill"]).ok();
+    for gone in ["upper", "work", "session.json"] {
+        assert!(!session.join(gone).exists(), "{gone} is still there");
+    }
+    assert_eq!(fs::read_to_string(session.join("persist/notes/n")).unwrap(), "note\n");
+    assert_eq!(home.rows().len(), 0, "what persists is no session");
+    home.start("work", "sleep 1000");
+    assert_eq!(home.inside("work", "cat ~/.claude/creds; ls -A ~").ok().out.lines().next(), Some("login"));
+    home.inside("work", "test ! -e ~/junk").ok();
+}
+
+#[test]
+fn a_persistent_directory_of_the_user_is_shared_by_all_sessions() {
+    let home = Home::new();
+    home.configure("[session]\npersist_scope = \"user\"\n");
+    home.start("one", "sleep 1000");
+    home.start("two", "sleep 1000");
+    home.inside("one", "echo login > $CLAUDE_CONFIG_DIR/creds").ok();
+    assert_eq!(home.inside("two", "cat ~/.claude/creds").ok().out, "login\n");
+}
+
+#[test]
+fn kill_all_ends_all_at_once() {
+    let home = Home::new();
+    for n in 0..6 {
+        home.start(&format!("s{n}"), "trap '' TERM; while :; do sleep 1000; done");
+    }
+    let inits: Vec<i32> = (0..6).map(|n| home.init(&format!("s{n}"))).collect();
+    let began = Instant::now();
+    home.coop(&["kill", "--all"]).ok();
+    // One after the other it would be 30 s.
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(!inits.iter().any(|pid| processes::is_alive(*pid)));
+    assert_eq!(home.rows().len(), 0);
+}
+
+#[test]
+fn an_attached_client_is_told_of_the_kill() {
+    let home = Home::new();
+    let mut terminal = home.terminal(&["--", "sleep", "1000"]);
+    home.wait_for_clients("work", 1, 0);
+    home.coop(&["kill", "-f"]).ok();
+    assert_ne!(terminal.exit_code(LIMIT), 0);
+    terminal.wait_for_text("[coop]", LIMIT);
+}
+
+#[test]
+fn an_ended_session_stays_listed_until_it_is_killed() {
+    let home = Home::new();
+    home.start("work", "exit 4");
+    let row = home.wait_for_state("work", "exited");
+    assert_eq!(row["exit_code"], 4);
+    home.coop(&["kill"]).ok();
+    assert_eq!(home.rows().len(), 0);
+    home.coop(&["kill"]).fails_with(3);
+    home.coop(&["kill", "--all"]).ok();
+}
+
+#[test]
+fn nobody_leaves_zombies() {
+    let home = Home::new();
+    home.start("work", "for i in $(seq 50); do (true &); done; sleep 1000");
+    for n in 0..10 {
+        home.start(&format!("s{n}"), "exit 0");
+        home.inside("work", "(true &)").ok();
+    }
+    for n in 0..10 {
+        home.coop(&["kill", &format!("s{n}"), "-f"]).ok();
+    }
+    let (daemon, guard, init) = (home.daemon(), home.guard(), home.init("work"));
+    for parent in [daemon, guard, init] {
+        wait_until("no zombies", LIMIT, || processes::children(parent).iter().all(|p| p.state != 'Z').then_some(()));
+    }
+    let in_box = processes::of_box(init);
+    assert!(in_box.iter().all(|p| p.state != 'Z'), "{in_box:?}");
+}
