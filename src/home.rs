@@ -33,8 +33,12 @@ impl HomeError {
     pub fn hint(&self) -> String {
         match self {
             Self::Io { path, error } => match error.raw_os_error() {
-                Some(libc::ENOSPC | libc::EDQUOT) => "free some space there, or set COOP_HOME to another disk".to_owned(),
-                Some(libc::EMFILE | libc::ENFILE) => "too many open files: raise the limit (`ulimit -n 4096`)".to_owned(),
+                Some(libc::ENOSPC | libc::EDQUOT) => {
+                    "free some space there, or set COOP_HOME to another disk".to_owned()
+                }
+                Some(libc::EMFILE | libc::ENFILE) => {
+                    "too many open files: raise the limit (`ulimit -n 4096`)".to_owned()
+                }
                 _ => format!("make {} writable, or set COOP_HOME to a directory of yours", path.display()),
             },
             Self::Symlink { path } | Self::NoDirectory { path } => {

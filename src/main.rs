@@ -4,34 +4,23 @@
 //! daemon starts as PID 1 of every box. The modules stand in three rings; a module imports only from those above it.
 
 // -- Ring 1, pure: no clock, file, socket, task or unsafe. Time and bytes come in as arguments. --------------------------
-/// Words of the domain, each parsed once.
-#[deny(unsafe_code)]
-mod name;
-/// What a session is made from and how it lives: specification, restart policy, fan-out.
-#[deny(unsafe_code)]
-mod session;
-/// What is on every wire.
-#[deny(unsafe_code)]
-mod proto;
-/// Terminals: ring arithmetic, detach keys, modes.
-#[deny(unsafe_code)]
-mod term;
 /// Coopfile layers and what they mean.
 #[deny(unsafe_code)]
 mod config;
+/// Words of the domain, each parsed once.
+#[deny(unsafe_code)]
+mod name;
+/// What is on every wire.
+#[deny(unsafe_code)]
+mod proto;
+/// What a session is made from and how it lives: specification, restart policy, fan-out.
+#[deny(unsafe_code)]
+mod session;
+/// Terminals: ring arithmetic, detach keys, modes.
+#[deny(unsafe_code)]
+mod term;
 
 // -- Ring 2, the host: files and system calls, blocking, no tokio. -------------------------------------------------------
-/// System calls: the only `unsafe`.
-#[allow(clippy::disallowed_methods)]
-mod sys;
-/// From the command line, Coopfiles and the host's environment to the specification of a session.
-#[deny(unsafe_code)]
-#[allow(clippy::disallowed_methods)]
-mod launch;
-/// The box: configuration to operations, operations to mounts.
-#[deny(unsafe_code)]
-#[allow(clippy::disallowed_methods)]
-mod sandbox;
 /// `~/.coop`.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
@@ -40,8 +29,23 @@ mod home;
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod init;
+/// From the command line, Coopfiles and the host's environment to the specification of a session.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod launch;
+/// The box: configuration to operations, operations to mounts.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod sandbox;
+/// System calls: the only `unsafe`.
+#[allow(clippy::disallowed_methods)]
+mod sys;
 
 // -- Ring 3, tokio (the client: a blocking loop). ------------------------------------------------------------------------
+/// The command line, one file a verb.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod client;
 /// The guard, and the daemon's actors.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
@@ -50,10 +54,6 @@ mod daemon;
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod ipc;
-/// The command line, one file a verb.
-#[deny(unsafe_code)]
-#[allow(clippy::disallowed_methods)]
-mod client;
 
 use std::process::ExitCode;
 

@@ -172,7 +172,9 @@ mod tests {
         for good in ["a", "0", "nlst", "doc-proc_2.x", &"a".repeat(63)] {
             assert_eq!(good.parse::<SessionName>().unwrap().as_str(), good);
         }
-        for bad in ["", ".", "..", "../../x", "-a", "_a", "A", "a/b", "a b", "a\n", "a\u{7f}", "ä", "a\0", &"a".repeat(64)] {
+        for bad in
+            ["", ".", "..", "../../x", "-a", "_a", "A", "a/b", "a b", "a\n", "a\u{7f}", "ä", "a\0", &"a".repeat(64)]
+        {
             assert!(bad.parse::<SessionName>().is_err(), "{bad:?}");
         }
     }

@@ -127,9 +127,7 @@ pub enum Verb {
         lines: usize,
     },
     /// Print a completion script
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write all of them into a directory
     Man {
         #[arg(value_name = "DIR")]

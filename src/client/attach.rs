@@ -134,7 +134,8 @@ fn conclude(context: &Context, target: &Target, over: Over) -> Result<i32, Failu
 /// Signals come through a descriptor, so that none can interrupt anything half-way.
 fn take_signals() -> nix::Result<SignalFd> {
     let mut mask = SigSet::empty();
-    for signal in [Signal::SIGWINCH, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTSTP] {
+    for signal in [Signal::SIGWINCH, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTSTP]
+    {
         mask.add(signal);
     }
     mask.thread_block()?;

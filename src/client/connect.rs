@@ -94,10 +94,7 @@ pub fn running(context: &Context) -> Result<Option<Daemon>, Failure> {
 }
 
 fn is_hang_up(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-    )
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 fn no_answer(context: &Context, error: &io::Error) -> Failure {
@@ -169,7 +166,9 @@ impl Daemon {
             if let Some(frame) = self.codec.decode(&mut self.input)? {
                 return match frame {
                     Frame::Control(payload) => frame::parse_control(&payload),
-                    Frame::Bytes(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "terminal bytes instead of an answer")),
+                    Frame::Bytes(_) => {
+                        Err(io::Error::new(io::ErrorKind::InvalidData, "terminal bytes instead of an answer"))
+                    }
                 };
             }
             let mut chunk = [0; 16 << 10];

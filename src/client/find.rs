@@ -15,7 +15,9 @@ use std::path::Path;
 pub fn session(context: &Context, daemon: &mut Daemon, wanted: Option<&str>) -> Result<Row, Failure> {
     let rows = daemon.call(List {})?;
     match wanted {
-        Some(text) if text.contains('/') || text == "." || text == ".." => of_workspace(context, rows, Some(Path::new(text))),
+        Some(text) if text.contains('/') || text == "." || text == ".." => {
+            of_workspace(context, rows, Some(Path::new(text)))
+        }
         Some(text) => named(rows, text),
         None => of_workspace(context, rows, None),
     }

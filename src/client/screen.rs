@@ -38,8 +38,14 @@ impl Screen {
     pub fn take() -> io::Result<Self> {
         let saved = if io::stdin().is_terminal() { Some(make_raw()?) } else { None };
         let terminal = if io::stdout().is_terminal() { reopen() } else { None };
-        let mut screen =
-            Self { saved, terminal, stdout: io::stdout(), modes: ModeTracker::new(), pending: VecDeque::new(), restored: false };
+        let mut screen = Self {
+            saved,
+            terminal,
+            stdout: io::stdout(),
+            modes: ModeTracker::new(),
+            pending: VecDeque::new(),
+            restored: false,
+        };
         if io::stdout().is_terminal() {
             screen.show(modes::prelude());
         }

@@ -28,8 +28,9 @@ const HANDOVER_LIMIT: Duration = Duration::from_secs(10);
 pub fn start(context: &Context) -> Result<(), Failure> {
     context.home.secure()?;
     let lock = home::private_file(&context.home.start_lock())?;
-    let _lock = Flock::lock(lock, FlockArg::LockExclusive)
-        .map_err(|(_, errno)| Failure::new(NO_DAEMON, format!("cannot lock {}: {errno}", context.home.start_lock().display())))?;
+    let _lock = Flock::lock(lock, FlockArg::LockExclusive).map_err(|(_, errno)| {
+        Failure::new(NO_DAEMON, format!("cannot lock {}: {errno}", context.home.start_lock().display()))
+    })?;
     if connect::dial(context)?.is_some() {
         return Ok(());
     }
@@ -42,7 +43,8 @@ pub fn start(context: &Context) -> Result<(), Failure> {
         verbose: context.verbose,
     };
     launch(&orders, &listener).map_err(|error| {
-        Failure::new(NO_DAEMON, format!("cannot start the daemon: {error}")).hinted("is the limit of processes reached (`ulimit -u`)?")
+        Failure::new(NO_DAEMON, format!("cannot start the daemon: {error}"))
+            .hinted("is the limit of processes reached (`ulimit -u`)?")
     })
 }
 
@@ -76,10 +78,14 @@ fn listen(context: &Context) -> Result<UnixListener, Failure> {
         _ => {}
     }
     socket::listen(path).map_err(|error| {
-        Failure::new(NO_DAEMON, format!("cannot make the socket {}: {error}", path.display())).hinted(match error.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT) => "the disk is full: free some space, or set COOP_HOME to another disk",
-            _ => "set COOP_HOME, or --socket, to a place that you can write to",
-        })
+        Failure::new(NO_DAEMON, format!("cannot make the socket {}: {error}", path.display())).hinted(
+            match error.raw_os_error() {
+                Some(libc::ENOSPC | libc::EDQUOT) => {
+                    "the disk is full: free some space, or set COOP_HOME to another disk"
+                }
+                _ => "set COOP_HOME, or --socket, to a place that you can write to",
+            },
+        )
     })
 }
 

@@ -90,7 +90,13 @@ fn collect(context: &Context, status: DaemonStatus, coopfile: Coopfile, planned:
 
 fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
     let daemon = &shown.daemon;
-    writeln!(out, "Daemon    running, pid {}, version {}, up {}", daemon.pid, daemon.version, ls::age(daemon.uptime_s))?;
+    writeln!(
+        out,
+        "Daemon    running, pid {}, version {}, up {}",
+        daemon.pid,
+        daemon.version,
+        ls::age(daemon.uptime_s)
+    )?;
     writeln!(out, "Rootfs    the host's own programs, read-only (no image)")?;
     let coopfile = match (&shown.coopfile.path, shown.coopfile.trusted) {
         (Some(path), Some(false)) => format!("{path}, not trusted (`coop trust`)"),

@@ -51,7 +51,9 @@ fn is_init(process: &Process, home: &CoopHome) -> bool {
     let Ok(environment) = process.environ() else { return false };
     environment.contains_key(OsStr::new("COOP_SESSION"))
         && environment.get(OsStr::new("COOP_SOCKET")).is_some_and(|socket| socket == home.socket().as_os_str())
-        && process.status().is_ok_and(|status| status.nspid.is_some_and(|pids| pids.len() > 1 && pids.last() == Some(&1)))
+        && process
+            .status()
+            .is_ok_and(|status| status.nspid.is_some_and(|pids| pids.len() > 1 && pids.last() == Some(&1)))
         && is_child_of_our_namespace(process.pid)
 }
 

@@ -54,8 +54,13 @@ pub async fn create(
 ) -> Result<Born, Refusal> {
     let directory = home.session(&session.name);
     prepare_directory(&directory, session).map_err(|error| {
-        Refusal::new(RefusalCode::Failed, format!("cannot write {}: {error}", directory.display()))
-            .hinted(if error.raw_os_error() == Some(libc::ENOSPC) { "the disk is full: free some space, or set COOP_HOME to another disk" } else { "see `coop logs`" })
+        Refusal::new(RefusalCode::Failed, format!("cannot write {}: {error}", directory.display())).hinted(
+            if error.raw_os_error() == Some(libc::ENOSPC) {
+                "the disk is full: free some space, or set COOP_HOME to another disk"
+            } else {
+                "see `coop logs`"
+            },
+        )
     })?;
     let network = boxed.network;
     let build = Build { session: session.clone(), boxed, directory, coop_home: home.root().to_owned(), open_files };
@@ -63,7 +68,9 @@ pub async fn create(
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
     match tokio::time::timeout(BUILD_LIMIT, converse(link, &build, size)).await {
         Ok(result) => result,
-        Err(_) => Err(Refusal::new(RefusalCode::Box, format!("the box was not ready after {} s", BUILD_LIMIT.as_secs()))),
+        Err(_) => {
+            Err(Refusal::new(RefusalCode::Box, format!("the box was not ready after {} s", BUILD_LIMIT.as_secs())))
+        }
     }
 }
 
@@ -116,7 +123,9 @@ fn spawn_stage1(home: &CoopHome, session: &SessionSpec, network: NetworkMode) ->
 }
 
 async fn converse(link: Link, build: &Build, size: WinSize) -> Result<Born, Refusal> {
-    let lost = |error: io::Error| Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"));
+    let lost = |error: io::Error| {
+        Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"))
+    };
     // Both at once: the init finds the second when it is done with the first.
     link.send_parcel(&ToInit::Build, &control::encode(build)).await.map_err(lost)?;
     let spawn = ToInit::Spawn { pty: PtyId::AGENT, argv: build.session.agent.clone(), size };

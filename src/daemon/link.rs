@@ -1,5 +1,6 @@
 //! The daemon's end of the connection to one init.
 
+use crate::daemon::watch::watched;
 use crate::proto::control;
 use crate::proto::control::FromInit;
 use crate::proto::control::ToInit;
@@ -33,7 +34,7 @@ pub struct Following {
 impl Link {
     pub fn new(socket: OwnedFd) -> io::Result<Self> {
         nix::fcntl::fcntl(&socket, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-        Ok(Self { socket: AsyncFd::register_with_interest(socket, Interest::READABLE | Interest::WRITABLE)? })
+        Ok(Self { socket: watched(socket, Interest::READABLE | Interest::WRITABLE)? })
     }
 
     pub async fn send(&self, message: &ToInit) -> io::Result<()> {
@@ -73,9 +74,8 @@ impl Link {
 impl Following {
     /// Takes what came with a `following` message. Nothing of it is believed unchecked.
     pub fn take(fds: Vec<OwnedFd>) -> Result<Self, String> {
-        let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).map_err(|fds| {
-            format!("{} descriptors came instead of 4", fds.len())
-        })?;
+        let [ring, page, wake, master] =
+            <[OwnedFd; 4]>::try_from(fds).map_err(|fds| format!("{} descriptors came instead of 4", fds.len()))?;
         let ring = RingReader::map(&ring).map_err(|error| error.to_string())?;
         let page = FollowerPage::map(&page).map_err(|error| error.to_string())?;
         for fd in [&wake, &master] {
@@ -86,7 +86,7 @@ impl Following {
         if !nix::unistd::isatty(&master).unwrap_or(false) {
             return Err("the master that came is no terminal".to_owned());
         }
-        let wake = AsyncFd::register_with_interest(wake, Interest::READABLE).map_err(|error| error.to_string())?;
+        let wake = watched(wake, Interest::READABLE).map_err(|error| error.to_string())?;
         Ok(Self { ring, page, wake, master })
     }
 

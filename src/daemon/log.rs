@@ -58,7 +58,8 @@ fn fresh(path: &Path) -> io::Result<File> {
 pub fn start(path: &Path, verbose: bool) {
     let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
     let writer = CappedFile { path: path.to_owned(), open: Mutex::new(None) };
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_target(false).with_writer(writer);
+    let subscriber =
+        tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_target(false).with_writer(writer);
     if tracing::subscriber::set_global_default(subscriber.finish()).is_err() {
         return;
     }

@@ -15,3 +15,4 @@ pub mod supervisor;
 pub mod terminal;
 pub mod typing;
 pub mod viewer;
+pub mod watch;

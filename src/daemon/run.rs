@@ -5,6 +5,7 @@ use crate::daemon::guard::Orders;
 use crate::daemon::handle::Handle;
 use crate::daemon::log;
 use crate::daemon::supervisor::Supervisor;
+use crate::daemon::watch::watched;
 use crate::home;
 use crate::ipc;
 use crate::sys::process;
@@ -150,5 +151,5 @@ async fn watch_guard(
 
 fn guard_link(link: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     nix::fcntl::fcntl(&link, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-    AsyncFd::register_with_interest(link, Interest::READABLE)
+    watched(link, Interest::READABLE)
 }

@@ -8,6 +8,7 @@ use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::terminal::Order;
 use crate::daemon::terminal::TerminalHandle;
 use crate::daemon::viewer::Viewer;
+use crate::daemon::watch::watched;
 use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::FromInit;
@@ -47,13 +48,26 @@ const KILL_GRACE: Duration = Duration::from_secs(5);
 pub enum ToSession {
     Row(oneshot::Sender<Row>),
     Attach(Attach, oneshot::Sender<Result<Viewer, Refusal>>),
-    Shell { command: Option<String>, size: WinSize, reply: oneshot::Sender<Result<PtyId, Refusal>> },
+    Shell {
+        command: Option<String>,
+        size: WinSize,
+        reply: oneshot::Sender<Result<PtyId, Refusal>>,
+    },
     Restart(oneshot::Sender<Result<(), Refusal>>),
-    Kill { force: bool, reply: oneshot::Sender<Result<(), Refusal>> },
+    Kill {
+        force: bool,
+        reply: oneshot::Sender<Result<(), Refusal>>,
+    },
     /// A terminal's last client has gone; `attached_ever` says how many it had seen by then.
-    Idle { pty: PtyId, attached_ever: u64 },
+    Idle {
+        pty: PtyId,
+        attached_ever: u64,
+    },
     /// The daemon ends.
-    Leave { replaced: bool, done: oneshot::Sender<()> },
+    Leave {
+        replaced: bool,
+        done: oneshot::Sender<()>,
+    },
 }
 
 #[derive(Debug)]
@@ -109,7 +123,7 @@ impl Session {
         supervisor: mpsc::Sender<ToSupervisor>,
     ) -> std::io::Result<mpsc::Sender<ToSession>> {
         let (address, inbox) = mpsc::channel(64);
-        let pidfd = AsyncFd::register_with_interest(born.pidfd, Interest::READABLE)?;
+        let pidfd = watched(born.pidfd, Interest::READABLE)?;
         let life = AgentLife::started(spec.restart, Duration::ZERO);
         let mut session = Self {
             spec,
@@ -350,7 +364,12 @@ impl Session {
             Err(why) => {
                 tracing::error!(session = %self.spec.name, pty = %id, %why, "a terminal cannot be followed");
                 for (_, reply) in pty.waiting.drain(..) {
-                    drop(reply.send(Err(Refusal::new(RefusalCode::Failed, format!("the terminal cannot be shown: {why}")))));
+                    drop(
+                        reply.send(Err(Refusal::new(
+                            RefusalCode::Failed,
+                            format!("the terminal cannot be shown: {why}"),
+                        ))),
+                    );
                 }
             }
         }
@@ -479,7 +498,8 @@ impl Session {
         self.supervisor.send(ToSupervisor::Ended { name: self.spec.name.clone() }).await.ok();
         for reply in killing.into_iter().flat_map(|killing| killing.replies) {
             let answer = result.clone().map_err(|error| {
-                let text = format!("session {} is ended, but not all of its files could be removed: {error}", self.spec.name);
+                let text =
+                    format!("session {} is ended, but not all of its files could be removed: {error}", self.spec.name);
                 Refusal::new(RefusalCode::Failed, text).hinted(format!("remove {} by hand", self.directory.display()))
             });
             drop(reply.send(answer));

@@ -39,13 +39,20 @@ pub enum ToSupervisor {
     Find(SessionName, oneshot::Sender<Option<mpsc::Sender<ToSession>>>),
     Create(Box<Create>, oneshot::Sender<Result<Created, Refusal>>),
     /// What became of a creation.
-    Made { name: SessionName, made: Result<Box<Made>, Refusal> },
+    Made {
+        name: SessionName,
+        made: Result<Box<Made>, Refusal>,
+    },
     /// Removes the files of a lost session.
     RemoveLost(SessionName, oneshot::Sender<Result<(), Refusal>>),
     /// A session's init is gone.
-    Ended { name: SessionName },
+    Ended {
+        name: SessionName,
+    },
     IdleExit(Duration),
-    Shutdown { replaced: bool },
+    Shutdown {
+        replaced: bool,
+    },
 }
 
 /// A session that has just been built.
@@ -58,7 +65,10 @@ pub struct Made {
 #[derive(Debug)]
 enum Entry {
     /// It is being built; all who ask for it meanwhile wait.
-    Building { session: SessionSpec, waiting: Vec<oneshot::Sender<Result<Created, Refusal>>> },
+    Building {
+        session: SessionSpec,
+        waiting: Vec<oneshot::Sender<Result<Created, Refusal>>>,
+    },
     Live(mpsc::Sender<ToSession>, SessionSpec),
 }
 
@@ -266,7 +276,9 @@ impl Supervisor {
                 None => break,
                 // A lost session of the same workspace is started again, on what it had written.
                 Some(workspace) if is_lost && workspace == session.workspace => break,
-                Some(workspace) if renameable && workspace == session.workspace => return Claim::Ours(session.name.clone()),
+                Some(workspace) if renameable && workspace == session.workspace => {
+                    return Claim::Ours(session.name.clone());
+                }
                 Some(_) if renameable => session.name = base.numbered(number),
                 Some(workspace) => {
                     let text = format!("there is a session {} already, in {}", session.name, workspace.display());
@@ -283,8 +295,9 @@ impl Supervisor {
         let started = made.and_then(|made| {
             tracing::info!(session = %name, pid = made.born.pid, "created");
             let Made { session, born } = *made;
-            self.start_session(session, born, None)
-                .map_err(|error| Refusal::new(RefusalCode::Failed, format!("the daemon is short of something: {error}")))
+            self.start_session(session, born, None).map_err(|error| {
+                Refusal::new(RefusalCode::Failed, format!("the daemon is short of something: {error}"))
+            })
         });
         if let Err(refusal) = &started {
             tracing::warn!(session = %name, error = %refusal, "a session could not be created");

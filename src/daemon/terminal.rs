@@ -52,15 +52,24 @@ pub struct Counts {
 #[derive(Debug)]
 pub enum Order {
     /// `following` comes with the first of a row of viewers.
-    Attach { attach: Attach, following: Option<Box<Following>>, reply: oneshot::Sender<Viewer> },
+    Attach {
+        attach: Attach,
+        following: Option<Box<Following>>,
+        reply: oneshot::Sender<Viewer>,
+    },
     /// Nobody is attached: let go of the ring.
     Release,
     Notice(String),
     Started,
     /// The program has ended and is not started again; the output ends at `head`.
-    Ended { exit: Exit, head: u64 },
+    Ended {
+        exit: Exit,
+        head: u64,
+    },
     Gone(String),
-    Bye { replaced: bool },
+    Bye {
+        replaced: bool,
+    },
 }
 
 #[derive(Debug)]

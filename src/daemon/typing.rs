@@ -1,5 +1,6 @@
 //! What clients type, on its way to the program: in order, through short writes, whole.
 
+use crate::daemon::watch::watched;
 use crate::session::fanout::ViewerId;
 use nix::errno::Errno;
 use std::collections::VecDeque;
@@ -51,7 +52,7 @@ impl Typing {
 
     fn watch(&mut self, master: &OwnedFd) {
         if self.blocked.is_none() {
-            let watched = master.try_clone().and_then(|fd| AsyncFd::register_with_interest(fd, Interest::WRITABLE));
+            let watched = master.try_clone().and_then(|fd| watched(fd, Interest::WRITABLE));
             match watched {
                 Ok(watched) => self.blocked = Some(watched),
                 Err(error) => tracing::warn!(%error, "cannot watch a terminal for room"),

@@ -18,10 +18,21 @@ pub enum Output {
 #[derive(Debug)]
 pub enum FromViewer {
     /// What was pulled last has been passed on; what is next? Answered when there is something.
-    Pull { id: ViewerId, reply: oneshot::Sender<Vec<Output>> },
-    Input { id: ViewerId, bytes: Bytes },
-    Resize { id: ViewerId, size: WinSize },
-    Detach { id: ViewerId },
+    Pull {
+        id: ViewerId,
+        reply: oneshot::Sender<Vec<Output>>,
+    },
+    Input {
+        id: ViewerId,
+        bytes: Bytes,
+    },
+    Resize {
+        id: ViewerId,
+        size: WinSize,
+    },
+    Detach {
+        id: ViewerId,
+    },
 }
 
 #[derive(Clone, Debug)]

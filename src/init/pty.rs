@@ -36,10 +36,21 @@ pub struct Follower {
 /// The life of the program on a PTY.
 #[derive(Debug)]
 enum Life {
-    Running { pid: Pid, since: Instant },
+    Running {
+        pid: Pid,
+        since: Instant,
+    },
     /// It has ended; what it wrote is still being read.
-    Draining { exit: Exit, ran: Duration, turns: u32 },
-    Ended { exit: Exit, ran: Duration, acknowledged: bool },
+    Draining {
+        exit: Exit,
+        ran: Duration,
+        turns: u32,
+    },
+    Ended {
+        exit: Exit,
+        ran: Duration,
+        acknowledged: bool,
+    },
 }
 
 /// What holds this PTY's ring although nobody is connected: the last word of a follower that vanished.
@@ -68,7 +79,9 @@ pub struct BoxPty {
 pub enum Turn {
     Went,
     /// The program has ended and all its output is in the ring.
-    Ended { exit: Exit },
+    Ended {
+        exit: Exit,
+    },
 }
 
 impl BoxPty {

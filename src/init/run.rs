@@ -53,11 +53,8 @@ fn prepare(control: &OwnedFd) -> Result<(OwnedFd, Build, Surroundings), SandboxE
     let orders = receive_build(control)?;
     // Only now, inside the outer user namespace: earlier the maps could not have been written.
     caps::become_undumpable().during(|| "cannot make the init undumpable".to_owned())?;
-    let places = Places {
-        session: &orders.directory,
-        coop_home: &orders.coop_home,
-        hostname: orders.session.name.as_str(),
-    };
+    let places =
+        Places { session: &orders.directory, coop_home: &orders.coop_home, hostname: orders.session.name.as_str() };
     build::prepare(&orders.boxed, &places)?;
     let view = HostView::look(&orders.boxed, &orders.coop_home).during(|| "cannot look at the host".to_owned())?;
     build::build(&plan::plan(&orders.boxed, &view, &places))?;
@@ -101,7 +98,8 @@ fn surroundings(orders: &Build) -> Result<Surroundings, SandboxError> {
         ("IS_SANDBOX", "1".to_owned()),
     ]);
     let path = pairs.iter().rfind(|(name, _)| *name == "PATH").map(|(_, value)| value.clone()).unwrap_or_default();
-    let env: Result<Vec<CString>, _> = pairs.iter().map(|(name, value)| CString::new(format!("{name}={value}"))).collect();
+    let env: Result<Vec<CString>, _> =
+        pairs.iter().map(|(name, value)| CString::new(format!("{name}={value}"))).collect();
     let env = env.map_err(|_| SandboxError::new("an environment variable holds a NUL byte", Errno::EINVAL))?;
     Ok(Surroundings {
         user: boxed.user.clone(),

@@ -116,7 +116,8 @@ impl Init {
     }
 
     fn wait(&mut self) -> nix::Result<Ready> {
-        let watched: Vec<PtyId> = self.ptys.values_mut().filter_map(|pty| pty.wants_to_read().then_some(pty.id)).collect();
+        let watched: Vec<PtyId> =
+            self.ptys.values_mut().filter_map(|pty| pty.wants_to_read().then_some(pty.id)).collect();
         let deadline = self.ptys.values().filter_map(BoxPty::deadline).min();
         let readable = PollFlags::POLLIN;
         let mut fds = vec![PollFd::new(self.spare.as_fd(), readable), PollFd::new(self.signals.as_fd(), readable)];
@@ -177,8 +178,12 @@ impl Init {
 
     fn is_empty(&self) -> bool {
         matches!(
-            nix::sys::wait::waitid(nix::sys::wait::Id::All, nix::sys::wait::WaitPidFlag::WEXITED
-                | nix::sys::wait::WaitPidFlag::WNOHANG | nix::sys::wait::WaitPidFlag::WNOWAIT),
+            nix::sys::wait::waitid(
+                nix::sys::wait::Id::All,
+                nix::sys::wait::WaitPidFlag::WEXITED
+                    | nix::sys::wait::WaitPidFlag::WNOHANG
+                    | nix::sys::wait::WaitPidFlag::WNOWAIT
+            ),
             Err(Errno::ECHILD)
         )
     }
@@ -256,7 +261,8 @@ impl Init {
         if self.ptys.len() >= PTYS_MAX {
             return Err(format!("a session has at most {PTYS_MAX} terminals"));
         }
-        let opened = pty::open(Path::new("/dev/pts/ptmx")).map_err(|errno| format!("cannot open a terminal: {errno}"))?;
+        let opened =
+            pty::open(Path::new("/dev/pts/ptmx")).map_err(|errno| format!("cannot open a terminal: {errno}"))?;
         pty::set_size(&opened.slave, size).map_err(|errno| format!("cannot size the terminal: {errno}"))?;
         let geometry = Geometry::new(RING_BYTES).expect("the default size is a power of two");
         let ring = RingWriter::create(geometry).map_err(|errno| format!("cannot make the output ring: {errno}"))?;

@@ -124,5 +124,7 @@ fn candidates(program: &str, path: &str) -> Vec<CString> {
         return CString::new(program).into_iter().collect();
     }
     let places = path.split(':').map(|dir| if dir.is_empty() { "." } else { dir });
-    places.filter_map(|dir| CString::new(Path::new(dir).join(program).into_os_string().into_encoded_bytes()).ok()).collect()
+    places
+        .filter_map(|dir| CString::new(Path::new(dir).join(program).into_os_string().into_encoded_bytes()).ok())
+        .collect()
 }

@@ -43,20 +43,39 @@ pub enum ToInit {
     Build,
     /// A new daemon, with its end of a fresh message pair as descriptor, sent over the init's spare pair. Answered over
     /// the fresh pair by `report`.
-    Adopt { version: u32 },
+    Adopt {
+        version: u32,
+    },
     /// Start a program on a new PTY, or again on the one that is there. Answered by `spawned` or `spawn-failed`.
-    Spawn { pty: PtyId, argv: Vec<String>, size: WinSize },
+    Spawn {
+        pty: PtyId,
+        argv: Vec<String>,
+        size: WinSize,
+    },
     /// Answered by `following` with ring, page, wake socket and master. `at`: what a client that was cut off still wants.
-    Follow { pty: PtyId, at: Option<u64>, holds: bool },
-    Unfollow { pty: PtyId },
+    Follow {
+        pty: PtyId,
+        at: Option<u64>,
+        holds: bool,
+    },
+    Unfollow {
+        pty: PtyId,
+    },
     /// Signal a PTY's program and its process group.
-    Signal { pty: PtyId, signal: i32 },
+    Signal {
+        pty: PtyId,
+        signal: i32,
+    },
     /// SIGTERM to every process of the box.
     TerminateAll,
     /// Forget an ended PTY.
-    Close { pty: PtyId },
+    Close {
+        pty: PtyId,
+    },
     /// This daemon has dealt with the end of that PTY's program.
-    Acknowledge { pty: PtyId },
+    Acknowledge {
+        pty: PtyId,
+    },
     /// The daemon goes in order: nothing is to be held for it.
     Bye,
 }
@@ -65,16 +84,36 @@ pub enum ToInit {
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum FromInit {
     /// Stage 1 has forked the init; the descriptor is its pidfd.
-    Forked { pid: i32 },
+    Forked {
+        pid: i32,
+    },
     Built,
     /// The box could not be built: what failed and what to try.
-    Failed { what: String, hint: Option<String> },
-    Spawned { pty: PtyId, pid: i32 },
-    SpawnFailed { pty: PtyId, why: String },
-    Following { pty: PtyId },
-    FollowFailed { pty: PtyId, why: String },
+    Failed {
+        what: String,
+        hint: Option<String>,
+    },
+    Spawned {
+        pty: PtyId,
+        pid: i32,
+    },
+    SpawnFailed {
+        pty: PtyId,
+        why: String,
+    },
+    Following {
+        pty: PtyId,
+    },
+    FollowFailed {
+        pty: PtyId,
+        why: String,
+    },
     /// The program has ended and all it wrote is in the ring, up to `head`.
-    Exited { pty: PtyId, exit: Exit, head: u64 },
+    Exited {
+        pty: PtyId,
+        exit: Exit,
+        head: u64,
+    },
     Report(Box<Report>),
 }
 

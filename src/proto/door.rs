@@ -291,6 +291,8 @@ mod tests {
         let ok = serde_json::to_string(&Answer::Ok(())).unwrap();
         assert!(matches!(serde_json::from_str::<Answer<()>>(&ok).unwrap(), Answer::Ok(())));
         let no = serde_json::to_string(&Answer::<()>::Error(Refusal::new(RefusalCode::NoPty, "x"))).unwrap();
-        assert!(matches!(serde_json::from_str::<Answer<()>>(&no).unwrap(), Answer::Error(r) if r.code == RefusalCode::NoPty));
+        assert!(
+            matches!(serde_json::from_str::<Answer<()>>(&no).unwrap(), Answer::Error(r) if r.code == RefusalCode::NoPty)
+        );
     }
 }

@@ -40,7 +40,9 @@ pub fn prepare(spec: &BoxSpec, places: &Places<'_>) -> Result<(), SandboxError> 
             .during(|| format!("cannot make {}", path.display()))
     };
     make(&places.home(), 0o700)?;
-    for (name, mode) in [("", 0o755), ("tmp", 0o1777), ("log", 0o755), ("cache", 0o755), ("lib", 0o755), ("spool", 0o755)] {
+    for (name, mode) in
+        [("", 0o755), ("tmp", 0o1777), ("log", 0o755), ("cache", 0o755), ("lib", 0o755), ("spool", 0o755)]
+    {
         make(&places.var().join(name), mode)?;
     }
     for (name, to) in [("run", "/run"), ("lock", "/run/lock")] {
@@ -89,8 +91,9 @@ pub fn build(ops: &[Op]) -> Result<(), SandboxError> {
         .during(|| "cannot make the box's root".to_owned())?;
     // Lookups go on at the old root, which this process still has as its own; the new one just has to be mounted
     // somewhere for mounts to be possible in it.
-    let slash = nix::fcntl::open("/", nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())
-        .during(|| "cannot open /".to_owned())?;
+    let slash =
+        nix::fcntl::open("/", nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC, nix::sys::stat::Mode::empty())
+            .during(|| "cannot open /".to_owned())?;
     mount::attach(&root, &slash).during(|| "cannot mount the box's root".to_owned())?;
     let mut builder = Builder { root, empty_file: None, empty_directory: None };
     let mut clones = clones.into_iter();
@@ -167,7 +170,8 @@ impl Builder {
         drop(target::make(&self.root, &scratch, Kind::File, 0o644)?);
         let file = mount::open_inside(&self.root, Path::new(".coop-build/file"), libc::O_RDWR | libc::O_NOFOLLOW, 0)?;
         let mut file = fs::File::from(file);
-        file.write_all(content.as_bytes()).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+        file.write_all(content.as_bytes())
+            .map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
         let tree = mount::clone_tree_of(&file)?;
         mount::restrict(&tree, Forbid::WRITING)?;
         mount::attach(&tree, place)?;

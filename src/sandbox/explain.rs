@@ -37,7 +37,8 @@ impl<T> While<T> for std::io::Result<T> {
 
 /// `unshare` was refused: find out by whom.
 pub fn namespaces_refused(errno: Errno) -> SandboxError {
-    let mut error = SandboxError::new("this machine does not let you make a user namespace, which every box needs", errno);
+    let mut error =
+        SandboxError::new("this machine does not let you make a user namespace, which every box needs", errno);
     error.hint = Some(remedy(errno, |path| fs::read_to_string(path).ok()));
     error
 }

@@ -15,20 +15,46 @@ use std::path::PathBuf;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
-    Directory { at: PathBuf, mode: u32 },
-    Symlink { at: PathBuf, to: PathBuf },
+    Directory {
+        at: PathBuf,
+        mode: u32,
+    },
+    Symlink {
+        at: PathBuf,
+        to: PathBuf,
+    },
     /// A file of the box's own, over whatever stands there.
-    File { at: PathBuf, content: String },
+    File {
+        at: PathBuf,
+        content: String,
+    },
     /// A host tree. With `exact`, no part of the host path may be a link: it was resolved when it was checked, and a
     /// link there now was put in its way.
-    Bind { host: PathBuf, at: PathBuf, forbid: Forbid, exact: bool },
-    Tmpfs { at: PathBuf, mode: u32, forbid: Forbid },
-    Proc { at: PathBuf },
-    DevPts { at: PathBuf },
+    Bind {
+        host: PathBuf,
+        at: PathBuf,
+        forbid: Forbid,
+        exact: bool,
+    },
+    Tmpfs {
+        at: PathBuf,
+        mode: u32,
+        forbid: Forbid,
+    },
+    Proc {
+        at: PathBuf,
+    },
+    DevPts {
+        at: PathBuf,
+    },
     /// A tree of the box becomes read-only, where it exists.
-    ReadOnly { at: PathBuf },
+    ReadOnly {
+        at: PathBuf,
+    },
     /// Whatever is there looks empty.
-    Mask { at: PathBuf },
+    Mask {
+        at: PathBuf,
+    },
 }
 
 /// The session's directories on the host.
@@ -75,7 +101,9 @@ pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
 fn host_base(ops: &mut Vec<Op>, view: &HostView) {
     for (path, entry) in &view.base {
         ops.push(match entry {
-            BaseEntry::Directory => Op::Bind { host: path.clone(), at: path.clone(), forbid: Forbid::WRITING, exact: false },
+            BaseEntry::Directory => {
+                Op::Bind { host: path.clone(), at: path.clone(), forbid: Forbid::WRITING, exact: false }
+            }
             BaseEntry::Symlink(to) => Op::Symlink { at: path.clone(), to: to.clone() },
         });
     }

@@ -35,11 +35,8 @@ fn view() -> HostView {
 }
 
 fn planned(spec: &BoxSpec) -> Vec<Op> {
-    let places = Places {
-        session: Path::new("/home/u/.coop/sessions/p"),
-        coop_home: Path::new("/home/u/.coop"),
-        hostname: "p",
-    };
+    let places =
+        Places { session: Path::new("/home/u/.coop/sessions/p"), coop_home: Path::new("/home/u/.coop"), hostname: "p" };
     plan(spec, &view(), &places)
 }
 

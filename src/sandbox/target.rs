@@ -82,4 +82,3 @@ fn relative(path: &Path) -> std::path::PathBuf {
     let below = path.strip_prefix("/").unwrap_or(path);
     if below.as_os_str().is_empty() { ".".into() } else { below.to_owned() }
 }
-

@@ -77,13 +77,21 @@ pub struct AgentLife {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    Running { since: Duration },
+    Running {
+        since: Duration,
+    },
     /// Asked to end so that it can be started again; SIGKILL follows at `kill_at`.
-    Stopping { kill_at: Duration },
-    Waiting { start_at: Duration },
+    Stopping {
+        kill_at: Duration,
+    },
+    Waiting {
+        start_at: Duration,
+    },
     /// A start is under way and its answer has not come.
     Starting,
-    Ended { exit: Exit },
+    Ended {
+        exit: Exit,
+    },
 }
 
 /// What the owner of the state machine is to do.

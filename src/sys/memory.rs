@@ -80,11 +80,13 @@ impl Mapping {
     /// `read(2)` straight into the mapping.
     pub fn read_from(&self, fd: impl AsFd, offset: usize, len: usize) -> nix::Result<usize> {
         use std::os::fd::AsRawFd;
-        assert!(self.writable && offset.checked_add(len).is_some_and(|end| end <= self.len), "read outside its mapping");
+        assert!(
+            self.writable && offset.checked_add(len).is_some_and(|end| end <= self.len),
+            "read outside its mapping"
+        );
         // SAFETY: the kernel writes at most `len` bytes inside the mapping (asserted); no Rust reference to them exists.
-        let read = unsafe {
-            libc::read(fd.as_fd().as_raw_fd(), self.address.as_ptr().cast::<u8>().add(offset).cast(), len)
-        };
+        let read =
+            unsafe { libc::read(fd.as_fd().as_raw_fd(), self.address.as_ptr().cast::<u8>().add(offset).cast(), len) };
         Errno::result(read).map(|n| usize::try_from(n).expect("read returns no other negative number than -1"))
     }
 }

@@ -61,9 +61,8 @@ pub fn clone_exact_tree(path: &Path) -> nix::Result<OwnedFd> {
 
 /// The same of what a descriptor stands for.
 pub fn clone_tree_of(fd: impl AsFd) -> nix::Result<OwnedFd> {
-    let flags = libc::OPEN_TREE_CLONE
-        | libc::OPEN_TREE_CLOEXEC
-        | (libc::AT_EMPTY_PATH | libc::AT_RECURSIVE) as libc::c_uint;
+    let flags =
+        libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | (libc::AT_EMPTY_PATH | libc::AT_RECURSIVE) as libc::c_uint;
     // SAFETY: the empty path is a valid C string.
     new_fd(unsafe { libc::syscall(libc::SYS_open_tree, fd.as_fd().as_raw_fd(), c"".as_ptr(), flags) })
 }
@@ -150,9 +149,8 @@ fn open_with(at: RawFd, path: &Path, flags: libc::c_int, mode: u32, resolve: u64
     how.resolve = resolve;
     loop {
         // SAFETY: path and structure are valid for the call and the structure's true size is passed.
-        let result = unsafe {
-            libc::syscall(libc::SYS_openat2, at, path.as_ptr(), &raw const how, size_of::<libc::open_how>())
-        };
+        let result =
+            unsafe { libc::syscall(libc::SYS_openat2, at, path.as_ptr(), &raw const how, size_of::<libc::open_how>()) };
         // EAGAIN: a rename elsewhere raced the walk (openat2(2)); the walk is simply repeated.
         match new_fd(result) {
             Err(Errno::EAGAIN | Errno::EINTR) => {}

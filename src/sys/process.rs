@@ -98,7 +98,8 @@ pub fn reset_signals() -> nix::Result<()> {
 /// No descriptor from `first` on outlives the next exec.
 pub fn mark_from_close_on_exec(first: RawFd) -> nix::Result<()> {
     // SAFETY: only flags change; every descriptor stays open and owned as it was.
-    check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) }).map(drop)
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) })
+        .map(drop)
 }
 
 /// Puts `fd` at exactly this number, inherited across exec or not.

@@ -191,8 +191,8 @@ impl FollowerPage {
 
     /// The follower's side.
     pub fn map(file: &OwnedFd) -> Result<Self, RingError> {
-        let sound = has_seals(file, SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW)
-            && file_len(file) == Ok(PAGE_BYTES as u64);
+        let sound =
+            has_seals(file, SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW) && file_len(file) == Ok(PAGE_BYTES as u64);
         if !sound {
             return Err(RingError::Unsound);
         }

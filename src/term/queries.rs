@@ -77,15 +77,31 @@ mod tests {
     #[test]
     fn what_agents_ask_is_left_out_and_all_else_stays() {
         let asked: &[&[u8]] = &[
-            b"\x1b[c", b"\x1b[>c", b"\x1b[0c", b"\x1b[>0q", b"\x1b[?u", b"\x1b[6n", b"\x1b[?6n", b"\x1b[?2026$p",
-            b"\x1b]10;?\x07", b"\x1b]11;?\x1b\\", b"\x1b]4;1;?\x07", b"\x1bP+q544e\x1b\\", b"\x1b[14t", b"\x1b[18t",
-            b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", b"\x05", b"\x1bZ", b"\x1b]7501;?\x1b\\",
+            b"\x1b[c",
+            b"\x1b[>c",
+            b"\x1b[0c",
+            b"\x1b[>0q",
+            b"\x1b[?u",
+            b"\x1b[6n",
+            b"\x1b[?6n",
+            b"\x1b[?2026$p",
+            b"\x1b]10;?\x07",
+            b"\x1b]11;?\x1b\\",
+            b"\x1b]4;1;?\x07",
+            b"\x1bP+q544e\x1b\\",
+            b"\x1b[14t",
+            b"\x1b[18t",
+            b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\",
+            b"\x05",
+            b"\x1bZ",
+            b"\x1b]7501;?\x1b\\",
         ];
         for query in asked {
             let stream = [b"a", *query, b"b"].concat();
             assert_eq!(without_queries(&stream), b"ab", "{query:?}");
         }
-        let kept: &[u8] = b"plain \x1b[1;31mred\x1b[0m\x1b]0;title\x07\x1b[?1049h\x1b[22;2t\x1b(B\x1b[>1u\x1b[2 q\x1b7\x1b[4;5H";
+        let kept: &[u8] =
+            b"plain \x1b[1;31mred\x1b[0m\x1b]0;title\x07\x1b[?1049h\x1b[22;2t\x1b(B\x1b[>1u\x1b[2 q\x1b7\x1b[4;5H";
         assert_eq!(without_queries(kept), kept);
     }
 
