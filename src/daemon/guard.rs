@@ -6,6 +6,7 @@
 
 use crate::daemon::log;
 use crate::home::CoopHome;
+use crate::session::state::Exit;
 use crate::sys::process;
 use crate::sys::socket;
 use nix::poll::PollFd;
@@ -107,8 +108,9 @@ fn guard(orders: &Orders, adopts: bool) -> io::Result<()> {
     loop {
         match watch(&link, &signals)? {
             Seen::Bye => return Ok(()),
-            Seen::Death => {
-                crashes = if started.elapsed() < TOO_SOON { crashes + 1 } else { 0 };
+            Seen::Death { killed } => {
+                // Killed from outside (by a test, by the kernel short of memory) is no fault that would repeat itself.
+                crashes = if started.elapsed() < TOO_SOON && !killed { crashes + 1 } else { 0 };
                 if crashes >= CRASHES_MAX {
                     return Err(io::Error::other("the daemon dies again and again; its log says why"));
                 }
@@ -122,10 +124,11 @@ fn guard(orders: &Orders, adopts: bool) -> io::Result<()> {
 
 enum Seen {
     Bye,
-    Death,
+    Death { killed: bool },
 }
 
 fn watch(link: &OwnedFd, signals: &SignalFd) -> io::Result<Seen> {
+    let mut killed = false;
     loop {
         let mut fds = [PollFd::new(link.as_fd(), PollFlags::POLLIN), PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
         match nix::poll::poll(&mut fds, PollTimeout::NONE) {
@@ -138,13 +141,26 @@ fn watch(link: &OwnedFd, signals: &SignalFd) -> io::Result<Seen> {
                 socket::send_message(link, GO, &[], false).ok();
             }
         }
-        while process::reap_one().is_some() {}
+        while let Some((_, exit)) = process::reap_one() {
+            killed |= exit == Exit::Signal(Signal::SIGKILL as i32);
+        }
         match socket::receive_message(link, 16, false) {
             Ok(Some(message)) if message.bytes == BYE => return Ok(Seen::Bye),
             Ok(Some(_)) | Err(nix::errno::Errno::EAGAIN) => {}
-            Ok(None) | Err(_) => return Ok(Seen::Death),
+            Ok(None) | Err(_) => return Ok(Seen::Death { killed: killed || is_reaped_as_killed(signals) }),
         }
     }
+}
+
+/// A process closes its files before it can be reaped: give it the moment between the two.
+fn is_reaped_as_killed(signals: &SignalFd) -> bool {
+    let mut fds = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
+    let has_child_ended = nix::poll::poll(&mut fds, 20u8).is_ok_and(|ready| ready > 0);
+    let mut killed = false;
+    while let Some((_, exit)) = process::reap_one().filter(|_| has_child_ended) {
+        killed |= exit == Exit::Signal(Signal::SIGKILL as i32);
+    }
+    killed
 }
 
 fn start_daemon(orders: &Orders, listener: &OwnedFd) -> io::Result<OwnedFd> {
