@@ -11,7 +11,7 @@ use std::path::PathBuf;
 ///
 /// Without a command: attach to this workspace's session, start it again if it has ended, or create it.
 #[derive(Debug, Parser)]
-#[command(name = "coop", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(name = "coop", version, max_term_width = 100)]
 pub struct Command {
     #[command(flatten)]
     pub global: Global,
@@ -164,6 +164,19 @@ pub enum Verb {
         #[arg(long)]
         no_qr: bool,
     },
+}
+
+impl Open {
+    /// The first option that was given although it says nothing to a subcommand.
+    pub fn given(&self) -> Option<&'static str> {
+        let given = [
+            (self.detach, "--detach"),
+            (self.workspace.is_some(), "--workspace"),
+            (self.name.is_some(), "--name"),
+            (!self.command.is_empty(), "-- CMD"),
+        ];
+        given.iter().find(|(is_given, _)| *is_given).map(|(_, option)| *option)
+    }
 }
 
 fn pty(text: &str) -> Result<PtyId, String> {

@@ -21,6 +21,7 @@ use crate::client::args::Command;
 use crate::client::args::Global;
 use crate::client::args::Verb;
 use crate::client::connect::Daemon;
+use crate::client::failure::BAD_ARGUMENTS;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
 use crate::home::CoopHome;
@@ -89,6 +90,10 @@ pub fn run() -> i32 {
 }
 
 fn dispatch(command: Command) -> Result<i32, Failure> {
+    if let Some(option) = command.verb.as_ref().and(command.open.given()) {
+        let text = format!("{option} belongs to `coop` alone and says nothing to this command");
+        return Err(Failure::new(BAD_ARGUMENTS, text).hinted("`coop help` shows which options each command has"));
+    }
     match command.verb {
         Some(Verb::Completions { shell }) => return man::completions(shell),
         Some(Verb::Man { directory }) => return man::pages(directory),

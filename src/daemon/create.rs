@@ -10,6 +10,8 @@ use crate::proto::control::FromInit;
 use crate::proto::control::ToInit;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use crate::sandbox::plan::Places;
+use crate::sandbox::prepare;
 use crate::session::spec::BoxSpec;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::SessionSpec;
@@ -53,25 +55,27 @@ pub async fn create(
     open_files: u64,
 ) -> Result<Born, Refusal> {
     let directory = home.session(&session.name);
-    prepare_directory(&directory, session).map_err(|error| {
-        Refusal::new(RefusalCode::Failed, format!("cannot write {}: {error}", directory.display())).hinted(
-            if error.raw_os_error() == Some(libc::ENOSPC) {
-                "the disk is full: free some space, or set COOP_HOME to another disk"
-            } else {
-                "see `coop logs`"
-            },
-        )
-    })?;
-    let network = boxed.network;
-    let build = Build { session: session.clone(), boxed, directory, coop_home: home.root().to_owned(), open_files };
-    let control = spawn_stage1(home, session, network).map_err(|error| cannot_start(&error))?;
+    // First the process, then the directories: it needs as long to start as they need to be made.
+    let control = spawn_stage1(home, session, boxed.network).map_err(|error| cannot_start(&error))?;
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
+    let places = Places { session: &directory, coop_home: home.root(), hostname: session.name.as_str() };
+    prepare_directory(&directory, session).map_err(|error| cannot_write(&directory, &error))?;
+    prepare::prepare(&boxed, &places).map_err(|failed| cannot_write(&directory, &failed.error))?;
+    let build = Build { session: session.clone(), boxed, directory, coop_home: home.root().to_owned(), open_files };
     match tokio::time::timeout(BUILD_LIMIT, converse(link, &build, size)).await {
         Ok(result) => result,
         Err(_) => {
             Err(Refusal::new(RefusalCode::Box, format!("the box was not ready after {} s", BUILD_LIMIT.as_secs())))
         }
     }
+}
+
+fn cannot_write(directory: &Path, error: &io::Error) -> Refusal {
+    let refusal = Refusal::new(RefusalCode::Failed, format!("cannot write {}: {error}", directory.display()));
+    refusal.hinted(match error.raw_os_error() {
+        Some(libc::ENOSPC | libc::EDQUOT) => "the disk is full: free some space, or set COOP_HOME to another disk",
+        _ => "make it writable, or set COOP_HOME to a directory of yours",
+    })
 }
 
 fn cannot_start(error: &io::Error) -> Refusal {

@@ -7,11 +7,8 @@
 use crate::sandbox::explain::SandboxError;
 use crate::sandbox::explain::While;
 use crate::sandbox::plan::Op;
-use crate::sandbox::plan::Places;
 use crate::sandbox::target;
 use crate::sandbox::target::Kind;
-use crate::session::spec::BoxSpec;
-use crate::session::spec::GitIdentity;
 use crate::sys::mount;
 use crate::sys::mount::Forbid;
 use nix::errno::Errno;
@@ -21,64 +18,10 @@ use std::fs;
 use std::io;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Where files of the box's own and the empty things that masks show are made; removed at the end.
 const SCRATCH: &str = "/.coop-build";
-
-/// Makes the host directories that the plan binds: the box's home and `/var`, and what persists.
-pub fn prepare(spec: &BoxSpec, places: &Places<'_>) -> Result<(), SandboxError> {
-    let make = |path: &Path, mode: u32| {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
-            .during(|| format!("cannot make {}", path.display()))
-    };
-    make(&places.home(), 0o700)?;
-    for (name, mode) in
-        [("", 0o755), ("tmp", 0o1777), ("log", 0o755), ("cache", 0o755), ("lib", 0o755), ("spool", 0o755)]
-    {
-        make(&places.var().join(name), mode)?;
-    }
-    for (name, to) in [("run", "/run"), ("lock", "/run/lock")] {
-        let link = places.var().join(name);
-        match std::os::unix::fs::symlink(to, &link) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(error).during(|| format!("cannot make {}", link.display()));
-            }
-            _ => {}
-        }
-    }
-    for persist in &spec.persist {
-        make(&places.persist(persist.scope).join(&persist.inside), 0o700)?;
-    }
-    git_config(&places.home().join(".gitconfig"), &spec.git_identity)
-        .during(|| "cannot write the box's .gitconfig".to_owned())
-}
-
-/// The user's name and email, once: the box may change its own file later.
-fn git_config(path: &Path, identity: &GitIdentity) -> io::Result<()> {
-    if identity.name.is_none() && identity.email.is_none() {
-        return Ok(());
-    }
-    let quoted = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace(['\n', '\r'], " ");
-    let mut text = String::from("[user]\n");
-    for (key, value) in [("name", &identity.name), ("email", &identity.email)] {
-        if let Some(value) = value {
-            text.push_str(&format!("\t{key} = \"{}\"\n", quoted(value)));
-        }
-    }
-    match fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
 
 /// Builds the box and moves into it. On return `/` is the box's.
 pub fn build(ops: &[Op]) -> Result<(), SandboxError> {

@@ -5,5 +5,6 @@ pub mod build;
 pub mod explain;
 pub mod masks;
 pub mod plan;
+pub mod prepare;
 pub mod target;
 pub mod view;

@@ -71,8 +71,9 @@ impl Places<'_> {
         self.session.join("upper/home")
     }
 
-    pub fn var(&self) -> PathBuf {
-        self.session.join("upper/var")
+    /// `/var/tmp`: where large temporary files belong, on a disk.
+    pub fn scratch(&self) -> PathBuf {
+        self.session.join("upper/tmp")
     }
 
     pub fn persist(&self, scope: PersistScope) -> PathBuf {
@@ -119,7 +120,13 @@ fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
     ops.push(Op::Directory { at: "/run/lock".into(), mode: 0o1777 });
     ops.push(Op::Directory { at: "/run/user".into(), mode: 0o755 });
     ops.push(Op::Directory { at: format!("/run/user/{}", spec.user.uid).into(), mode: 0o700 });
-    ops.push(Op::Bind { host: places.var(), at: "/var".into(), forbid: own, exact: false });
+    ops.push(Op::Tmpfs { at: "/var".into(), mode: 0o755, forbid: own });
+    for name in ["cache", "lib", "log", "spool"] {
+        ops.push(Op::Directory { at: Path::new("/var").join(name), mode: 0o755 });
+    }
+    ops.push(Op::Symlink { at: "/var/run".into(), to: "/run".into() });
+    ops.push(Op::Symlink { at: "/var/lock".into(), to: "/run/lock".into() });
+    ops.push(Op::Bind { host: places.scratch(), at: "/var/tmp".into(), forbid: own, exact: false });
 }
 
 fn devices(ops: &mut Vec<Op>) {

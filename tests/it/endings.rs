@@ -112,7 +112,7 @@ fn an_attached_client_is_told_of_the_kill() {
     home.wait_for_clients("work", 1, 0);
     home.coop(&["kill", "-f"]).ok();
     assert_ne!(terminal.exit_code(LIMIT), 0);
-    terminal.wait_for_text("[coop]", LIMIT);
+    terminal.wait_for_text("coop: ", LIMIT);
 }
 
 #[test]

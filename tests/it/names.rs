@@ -98,5 +98,8 @@ fn several_sessions_of_a_workspace_and_none_named_are_listed() {
     assert_eq!(home.rows().len(), 2);
     home.start("work", "sleep 1000");
     home.coop(&["kill"]).ok();
-    assert_eq!((home.state("one"), home.state("two"), home.state("work")), ("running".into(), "running".into(), "none".into()));
+    assert_eq!(
+        (home.state("one"), home.state("two"), home.state("work")),
+        ("running".into(), "running".into(), "none".into())
+    );
 }

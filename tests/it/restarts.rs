@@ -94,7 +94,11 @@ fn an_agent_that_ended_well_is_not_started_again() {
 #[test]
 fn auto_restart_can_be_always_or_never() {
     let home = Home::new();
-    configure_agent(&home, "auto_restart = true\nrestart_delay_ms = 10", "test $(wc -l < starts) -ge 3 && sleep 1000; exit 0");
+    configure_agent(
+        &home,
+        "auto_restart = true\nrestart_delay_ms = 10",
+        "test $(wc -l < starts) -ge 3 && sleep 1000; exit 0",
+    );
     home.coop(&["-d"]).ok();
     wait_for_starts(&home, 3);
     let other = Home::new();

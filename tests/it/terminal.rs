@@ -140,7 +140,11 @@ impl Terminal {
         let found = wait_or(limit, || fact(&self.screen()).then_some(()));
         let tail = self.text();
         let tail: String = tail.chars().skip(tail.chars().count().saturating_sub(2000)).collect();
-        assert!(found.is_some(), "no {what:?} after {limit:?}; the screen:\n{}\n-- last written:\n{tail:?}", self.screen());
+        assert!(
+            found.is_some(),
+            "no {what:?} after {limit:?}; the screen:\n{}\n-- last written:\n{tail:?}",
+            self.screen()
+        );
     }
 
     /// Waits for the program's end and gives its code, as a shell says it.

@@ -1,0 +1,137 @@
+//! The daemon and its guard die; nothing else does.
+
+use crate::home::Home;
+use crate::processes;
+use crate::wait::LIMIT;
+use crate::wait::wait_until;
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::time::Duration;
+use std::time::Instant;
+
+/// The rows without what changes by itself.
+fn facts(home: &Home) -> Vec<Value> {
+    let mut rows = home.rows();
+    for row in &mut rows {
+        row["clients"].take();
+    }
+    rows
+}
+
+/// Three sessions: running, with a second terminal, and ended with a code.
+fn populated() -> Home {
+    let home = Home::new();
+    home.start("run", "sleep 1000");
+    home.start("two", "sleep 1000");
+    home.inside("two", "true").ok();
+    home.start("end", "exit 6");
+    home.wait_for_state("end", "exited");
+    home
+}
+
+#[test]
+fn a_killed_daemon_is_back_at_once_with_the_same_sessions() {
+    let home = populated();
+    let (before, guard) = (facts(&home), home.guard());
+    let mut slowest = Duration::ZERO;
+    for _ in 0..5 {
+        let daemon = home.daemon();
+        let began = Instant::now();
+        processes::send(daemon, Signal::SIGKILL);
+        let after = facts(&home);
+        slowest = slowest.max(began.elapsed());
+        assert_eq!(after, before);
+        assert_ne!(home.daemon(), daemon);
+    }
+    assert_eq!(home.guard(), guard);
+    eprintln!("kill -9 of the daemon to the right answer: {slowest:?} at worst");
+    // 100 ms on an idle machine; the other tests make this one busy.
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+#[test]
+fn a_guards_death_and_then_the_daemons_lose_nothing() {
+    let home = populated();
+    let before = facts(&home);
+    let (guard, daemon) = (home.guard(), home.daemon());
+    processes::send(guard, Signal::SIGKILL);
+    wait_until("another guard", LIMIT, || home.guards().iter().any(|p| p.pid != guard).then_some(()));
+    assert_eq!(home.daemon(), daemon, "the daemon has nothing to do with it");
+    assert_eq!(facts(&home), before);
+    processes::send(daemon, Signal::SIGKILL);
+    assert_eq!(facts(&home), before);
+    assert_ne!(home.daemon(), daemon);
+    assert_ne!(home.guard(), guard);
+}
+
+#[test]
+fn guard_and_daemon_killed_together_lose_nothing() {
+    let home = populated();
+    let before = facts(&home);
+    for _ in 0..3 {
+        let (guard, daemon) = (home.guard(), home.daemon());
+        processes::send(guard, Signal::SIGKILL);
+        processes::send(daemon, Signal::SIGKILL);
+        assert_eq!(facts(&home), before);
+        assert_eq!(home.daemons().len(), 1);
+    }
+}
+
+#[test]
+fn an_attached_client_survives_every_death() {
+    let home = Home::new();
+    let mut terminal = home.terminal(&["--", "sh"]);
+    for round in 0..6 {
+        terminal.type_keys(&format!("echo round$(({round}+100))\r"));
+        terminal.wait_for_text(&format!("round{}", round + 100), LIMIT);
+        let (guard, daemon) = (home.guard(), home.daemon());
+        if round % 3 != 0 {
+            processes::send(guard, Signal::SIGKILL);
+        }
+        if round % 3 != 1 {
+            processes::send(daemon, Signal::SIGKILL);
+        }
+        // With both gone it is the client's part to start another.
+        wait_until("a daemon", LIMIT, || (home.daemons().len() == 1 && home.guards().len() == 1).then_some(()));
+    }
+    terminal.type_keys("exit 8\r");
+    assert_eq!(terminal.exit_code(LIMIT), 8);
+}
+
+#[test]
+fn an_exit_that_nobody_watched_reaches_the_client_that_comes_back() {
+    let home = Home::new();
+    let mut terminal = home.terminal(&["--", "sh", "-c", "echo up; until test -e go; do sleep 0.01; done; exit 21"]);
+    terminal.wait_for_text("up", LIMIT);
+    for pid in [home.guard(), home.daemon()] {
+        processes::send(pid, Signal::SIGKILL);
+    }
+    home.write("work/go", "");
+    assert_eq!(terminal.exit_code(LIMIT), 21);
+}
+
+#[test]
+fn a_shell_without_a_terminal_survives_the_daemons_death() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let script = "echo one; touch began; until test -e go; do sleep 0.01; done; echo two; exit 3";
+    let shell = crate::ran::Running::start(&mut home.command(&["shell", "work", "-c", script]));
+    wait_until("it began", LIMIT, || home.workspace().join("began").exists().then_some(()));
+    processes::send(home.daemon(), Signal::SIGKILL);
+    home.write("work/go", "");
+    let ran = shell.end().fails_with(3);
+    assert_eq!(ran.out.replace('\r', ""), "one\ntwo\n");
+}
+
+#[test]
+fn a_stopped_daemon_does_not_stop_the_agent() {
+    let home = Home::new();
+    home.start("work", "while :; do echo; echo x >> beats; sleep 0.02; done");
+    let beats = || std::fs::metadata(home.workspace().join("beats")).map_or(0, |meta| meta.len());
+    wait_until("it beats", LIMIT, || (beats() > 4).then_some(()));
+    let daemon = home.daemon();
+    processes::send(daemon, Signal::SIGSTOP);
+    let then = beats();
+    wait_until("it beats on", LIMIT, || (beats() > then + 20).then_some(()));
+    processes::send(daemon, Signal::SIGCONT);
+}
