@@ -22,6 +22,7 @@ use crate::proto::door::List;
 use crate::proto::door::Restart;
 use crate::proto::door::Row;
 use crate::session::state::State;
+use crate::term::keys::DetachKeys;
 use std::path::Path;
 
 pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
@@ -85,6 +86,10 @@ fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target,
     let launch = plan(context, open.workspace.as_deref(), open.name.clone(), open.command.clone())?;
     let (pty, detach_key) = (PtyId::AGENT, launch.session.detach_key);
     let session = send(daemon, launch, open.name.is_none())?;
+    if !open.detach {
+        let key = DetachKeys::new(detach_key).describe();
+        context.note(&format!("session {session} is new; {key} d detaches, {key} ? shows the keys"));
+    }
     Ok(Target { session, pty, view: false, detach_key, end_of_input: None })
 }
 

@@ -60,7 +60,7 @@ pub async fn create(
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
     let places = Places { session: &directory, coop_home: home.root(), hostname: session.name.as_str() };
     prepare_directory(&directory, session).map_err(|error| cannot_write(&directory, &error))?;
-    prepare::prepare(&boxed, &places).map_err(|failed| cannot_write(&directory, &failed.error))?;
+    prepare::prepare(&boxed, &session.persist, &places).map_err(|failed| cannot_write(&directory, &failed.error))?;
     let build = Build { session: session.clone(), boxed, directory, coop_home: home.root().to_owned(), open_files };
     match tokio::time::timeout(BUILD_LIMIT, converse(link, &build, size)).await {
         Ok(result) => result,

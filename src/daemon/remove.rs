@@ -1,20 +1,30 @@
 //! Removing what a session wrote: trees of which nothing is known, not even that they can be entered.
 
+use crate::daemon::create;
 use crate::daemon::create::SESSION_FILE;
+use crate::sandbox::persist;
 use std::fs;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// Removes a killed session's own files; what persists stays.
+/// Removes a killed session's own files; what is to persist is put aside first.
 pub fn remove_session(directory: &Path) -> io::Result<()> {
+    let (home, kept) = (directory.join("upper/home"), directory.join("persist"));
+    if let Some(session) = create::read_session_file(directory).filter(|_| home.is_dir()) {
+        ignore_existing(fs::DirBuilder::new().mode(0o700).create(&kept))?;
+        persist::move_all(&home, &kept, &session.persist)?;
+    }
     remove_trees(directory)?;
     ignore_missing(fs::remove_file(directory.join(SESSION_FILE)))?;
-    match fs::remove_dir(directory) {
-        // `persist` is still in it.
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-        other => ignore_missing(other),
+    for empty in [&kept, directory] {
+        match fs::remove_dir(empty) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            other => ignore_missing(other)?,
+        }
     }
+    Ok(())
 }
 
 /// Removes the writable layers.
@@ -46,6 +56,13 @@ fn open_up(path: &Path) -> io::Result<()> {
         open_up(&entry?.path())?;
     }
     Ok(())
+}
+
+fn ignore_existing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {

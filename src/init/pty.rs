@@ -91,10 +91,6 @@ impl BoxPty {
         Self { id, pty, ring, argv, life, followers: Vec::new(), ghosts: Vec::new(), blocked: None, pristine }
     }
 
-    pub fn argv(&self) -> &[String] {
-        &self.argv
-    }
-
     /// A program that crashed may have left the terminal raw; the next one gets it as new.
     pub fn freshen(&self) -> nix::Result<()> {
         match &self.pristine {

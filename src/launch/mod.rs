@@ -27,7 +27,7 @@ use crate::launch::host::Host;
 use crate::launch::tools::Tools;
 use crate::name::SessionName;
 use crate::session::spec::BoxSpec;
-use crate::session::spec::Persist;
+use crate::session::spec::PersistScope;
 use crate::session::spec::SessionSpec;
 use std::path::PathBuf;
 
@@ -80,7 +80,10 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
     notes.extend(agent.note.clone());
     let mounts = mounts::of(config, &files.project_dir, &workspace, &forbidden, host)?;
     let git_dirs = git_dirs::of(&workspace, &forbidden, &mut notes);
-    let persist = config.persist.iter().map(|inside| Persist { inside: inside.clone(), scope: config.persist_scope });
+    let (persist, shared) = match config.persist_scope {
+        PersistScope::Session => (config.persist.clone(), Vec::new()),
+        PersistScope::User => (Vec::new(), config.persist.clone()),
+    };
     let session = SessionSpec {
         name: wishes.name.clone().unwrap_or_else(|| workspace::name_or_fallback(&workspace)),
         workspace: workspace.clone(),
@@ -90,6 +93,7 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         shell: vec![config.shell.clone()],
         network: config.network,
         detach_key: config.detach_key,
+        persist,
         created_unix_s: 0,
     };
     let boxed = BoxSpec {
@@ -100,7 +104,7 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         tools: tools.into_paths(),
         git_dirs,
         hidden: CREDENTIALS.iter().map(|path| host.home().join(path)).collect(),
-        persist: persist.collect(),
+        shared,
         env: environment.into_pairs(),
         git_identity: git_identity::of(&workspace, host),
         workspace,

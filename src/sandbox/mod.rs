@@ -4,6 +4,7 @@
 pub mod build;
 pub mod explain;
 pub mod masks;
+pub mod persist;
 pub mod plan;
 pub mod prepare;
 pub mod target;

@@ -8,7 +8,6 @@ use crate::sandbox::masks;
 use crate::sandbox::view::BaseEntry;
 use crate::sandbox::view::HostView;
 use crate::session::spec::BoxSpec;
-use crate::session::spec::PersistScope;
 use crate::sys::mount::Forbid;
 use std::path::Path;
 use std::path::PathBuf;
@@ -76,11 +75,9 @@ impl Places<'_> {
         self.session.join("upper/tmp")
     }
 
-    pub fn persist(&self, scope: PersistScope) -> PathBuf {
-        match scope {
-            PersistScope::Session => self.session.join("persist"),
-            PersistScope::User => self.coop_home.join("persist"),
-        }
+    /// What all sessions share of `inside` (relative to HOME).
+    pub fn shared(&self, inside: &Path) -> PathBuf {
+        self.coop_home.join("persist").join(inside)
     }
 }
 
@@ -178,7 +175,7 @@ fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Pla
     let own_home = !in_workspace(&spec.user.home);
     if own_home {
         ops.push(Op::Bind { host: places.home(), at: spec.user.home.clone(), forbid: own, exact: false });
-        persist(ops, spec, places);
+        shared(ops, spec, places);
     }
     for tool in spec.tools.iter().filter(|tool| !in_workspace(tool)) {
         ops.push(match view.tool_links.iter().find(|(link, _)| link == tool) {
@@ -186,28 +183,27 @@ fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Pla
             None => Op::Bind { host: tool.clone(), at: tool.clone(), forbid: Forbid::WRITING, exact: false },
         });
     }
-    let mut shared = |host: &Path, at: &Path, forbid: Forbid| {
+    let mut bring = |host: &Path, at: &Path, forbid: Forbid| {
         ops.push(Op::Bind { host: host.to_owned(), at: at.to_owned(), forbid, exact: true });
     };
-    shared(&spec.workspace, &spec.workspace, own);
+    bring(&spec.workspace, &spec.workspace, own);
     if spec.workspace_mount != spec.workspace {
-        shared(&spec.workspace, &spec.workspace_mount, own);
+        bring(&spec.workspace, &spec.workspace_mount, own);
     }
     for git_dir in spec.git_dirs.iter().filter(|dir| !in_workspace(dir)) {
-        shared(git_dir, git_dir, own);
+        bring(git_dir, git_dir, own);
     }
     for mount in &spec.mounts {
-        shared(&mount.host, &mount.inside, if mount.read_only { Forbid::WRITING } else { own });
+        bring(&mount.host, &mount.inside, if mount.read_only { Forbid::WRITING } else { own });
     }
     if !own_home {
-        persist(ops, spec, places);
+        shared(ops, spec, places);
     }
 }
 
-fn persist(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
-    for kept in &spec.persist {
-        let host = places.persist(kept.scope).join(&kept.inside);
-        let at = spec.user.home.join(&kept.inside);
+fn shared(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
+    for inside in &spec.shared {
+        let (host, at) = (places.shared(inside), spec.user.home.join(inside));
         ops.push(Op::Bind { host, at, forbid: Forbid::SET_UID_AND_DEVICES, exact: false });
     }
 }
@@ -225,8 +221,8 @@ fn hidden(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
         for (host, at) in &shown {
             if let Ok(below) = path.strip_prefix(host) {
                 let place = if below.as_os_str().is_empty() { at.clone() } else { at.join(below) };
-                // What the user keeps for this session lies in coop's home, and is meant to be seen.
-                if !spec.persist.iter().any(|persist| spec.user.home.join(&persist.inside) == place) {
+                // What the user's sessions share lies in coop's home, and is meant to be seen.
+                if !spec.shared.iter().any(|inside| spec.user.home.join(inside) == place) {
                     ops.push(Op::Mask { at: place });
                 }
             }

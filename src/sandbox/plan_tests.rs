@@ -3,7 +3,6 @@ use crate::session::spec::Bind;
 use crate::session::spec::BoxUser;
 use crate::session::spec::GitIdentity;
 use crate::session::spec::NetworkMode;
-use crate::session::spec::Persist;
 
 fn spec(workspace: &str) -> BoxSpec {
     BoxSpec {
@@ -15,7 +14,7 @@ fn spec(workspace: &str) -> BoxSpec {
         tools: vec!["/home/u/.cargo/bin".into()],
         git_dirs: Vec::new(),
         hidden: vec!["/home/u/.ssh".into()],
-        persist: vec![Persist { inside: ".claude".into(), scope: PersistScope::Session }],
+        shared: vec![".claude".into()],
         env: Vec::new(),
         git_identity: GitIdentity::default(),
     }
@@ -93,7 +92,7 @@ fn a_mount_that_contains_coops_state_has_it_masked() {
 }
 
 #[test]
-fn what_persists_is_bound_after_the_workspace_that_may_contain_home() {
+fn what_is_shared_is_bound_after_the_workspace_that_may_contain_home() {
     let ops = planned(&spec("/home/u"));
     let workspace = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/workspace")));
     let kept = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/home/u/.claude")));

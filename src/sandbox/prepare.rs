@@ -1,6 +1,7 @@
 //! The session's own directories on the host, made by the daemon while the init's processes start: on a disk a directory
 //! costs as much as ten mounts.
 
+use crate::sandbox::persist;
 use crate::sandbox::plan::Places;
 use crate::session::spec::BoxSpec;
 use crate::session::spec::GitIdentity;
@@ -11,33 +12,36 @@ use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// A directory that could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot make {path}: {error}", path = path.display())]
 pub struct PrepareError {
-    path: std::path::PathBuf,
+    path: PathBuf,
     pub error: io::Error,
 }
 
 /// Makes the host directories that the plan binds, and in a fresh home the places for what is mounted there. A home that
 /// a box has already written to is not touched by path: the init finds its way in it, inside the box's root.
-pub fn prepare(spec: &BoxSpec, places: &Places<'_>) -> Result<(), PrepareError> {
+pub fn prepare(spec: &BoxSpec, persist: &[PathBuf], places: &Places<'_>) -> Result<(), PrepareError> {
     let home = places.home();
     let fresh = fs::symlink_metadata(&home).is_err();
     make(&home)?;
     if fresh {
         let below_home = spec.tools.iter().filter_map(|tool| tool.strip_prefix(&spec.user.home).ok());
         let directories = below_home.filter(|below| spec.user.home.join(below).is_dir());
-        for below in directories.chain(spec.persist.iter().map(|kept| kept.inside.as_path())) {
+        for below in directories.chain(spec.shared.iter().map(PathBuf::as_path)) {
             make(&home.join(below))?;
         }
         git_config(&home.join(".gitconfig"), &spec.git_identity)?;
     }
+    persist::move_all(&places.session.join("persist"), &home, persist)
+        .map_err(|error| PrepareError { path: home, error })?;
     let scratch = places.scratch();
     make(&scratch)?;
     set_mode(&scratch, 0o1777)?;
-    spec.persist.iter().try_for_each(|kept| make(&places.persist(kept.scope).join(&kept.inside)))
+    spec.shared.iter().try_for_each(|inside| make(&places.shared(inside)))
 }
 
 fn make(path: &Path) -> Result<(), PrepareError> {

@@ -68,10 +68,6 @@ impl Fanout {
         self.head
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.viewers.is_empty()
-    }
-
     pub fn attach(&mut self, id: ViewerId, kind: ViewerKind, cursor: u64, now: Duration) {
         let viewer = Viewer { kind, cursor, handed_upto: None, fresh_at: now, must_skip: false };
         self.viewers.insert(id, viewer);

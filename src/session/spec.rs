@@ -23,6 +23,9 @@ pub struct SessionSpec {
     pub restart: RestartPolicy,
     pub network: NetworkMode,
     pub detach_key: DetachKey,
+    /// Paths below HOME (relative, no `..`) that outlive this session in its own directory.
+    #[serde(default)]
+    pub persist: Vec<PathBuf>,
     /// Seconds since the Unix epoch; set by the daemon when it creates the session.
     #[serde(default)]
     pub created_unix_s: u64,
@@ -96,8 +99,8 @@ pub struct BoxSpec {
     /// Host paths that nothing in the box may see, wherever a mount would show them: credentials, when the workspace
     /// contains the user's home.
     pub hidden: Vec<PathBuf>,
-    /// Paths below HOME (relative, no `..`) that outlive the session, each with the host directory that keeps it.
-    pub persist: Vec<Persist>,
+    /// Paths below HOME (relative, no `..`) that all sessions of the user share, kept in `~/.coop/persist`.
+    pub shared: Vec<PathBuf>,
     /// The whole environment of programs in the box, but for the `COOP_*` variables and `IS_SANDBOX`.
     pub env: Vec<(String, Secret)>,
     /// `user.name` and `user.email` of the user's git, for the box's own `~/.gitconfig`.
@@ -123,17 +126,10 @@ pub struct Bind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PersistScope {
-    /// Kept in `sessions/<name>/persist`.
+    /// Kept in `sessions/<name>/persist` between two sessions of that name.
     Session,
     /// Kept in `~/.coop/persist`, shared by all sessions of the user.
     User,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Persist {
-    /// Relative to HOME.
-    pub inside: PathBuf,
-    pub scope: PersistScope,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -191,11 +191,6 @@ impl ModeTracker {
         self.alternate != 0
     }
 
-    /// Whether the program named the window. The title itself is not kept.
-    pub fn title_changed(&self) -> bool {
-        self.window.title
-    }
-
     /// Whether the output ends outside of any sequence and any UTF-8 character.
     pub fn at_ground(&self) -> bool {
         self.state == State::Ground && self.utf8_left == 0

@@ -80,10 +80,9 @@ fn a_shell_opens_beside_the_agent_and_gives_its_code() {
     let home = Home::new();
     home.start("work", "sleep 1000");
     let mut shell = home.terminal(&["shell"]);
-    shell.type_keys("tty; ps -e | grep -c slee[p]; exit 9\r");
+    shell.type_keys("tty; exit 9\r");
     shell.wait_for_text("/dev/pts/", LIMIT);
     assert_eq!(shell.exit_code(LIMIT), 9);
-    assert!(shell.screen().lines().any(|line| line.trim() == "1"), "{}", shell.screen());
     for code in [0, 1, 77] {
         home.inside("work", &format!("exit {code}")).fails_with(code);
     }

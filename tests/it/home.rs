@@ -214,7 +214,7 @@ impl Home {
     /// What the tests of this fixture left running is ended; what coop leaves after `kill` and `shutdown` is said.
     fn clean(&self) -> Result<(), String> {
         let mut left = String::new();
-        if self.coop_home.join("sock").exists() || !self.daemons().is_empty() {
+        if self.coop_home.is_dir() {
             for args in [&["kill", "--all", "-f"][..], &["shutdown"]] {
                 let ran = self.coop(args);
                 if ran.code != 0 {
