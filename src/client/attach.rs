@@ -1,54 +1,22 @@
 //! An attached terminal: keys in, output out, through every death of the daemon.
 
 use crate::client::Context;
-use crate::client::connect;
+use crate::client::attached::Client;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
 use crate::client::find;
-use crate::client::screen;
-use crate::client::screen::Screen;
-use crate::client::typed::Typed as Unacknowledged;
 use crate::name::PtyId;
 use crate::name::SessionName;
-use crate::proto::door::Attach;
-use crate::proto::door::ClientSays;
-use crate::proto::door::DaemonSays;
 use crate::proto::door::Row;
-use crate::proto::frame;
-use crate::proto::frame::Frame;
-use crate::proto::frame::FrameCodec;
 use crate::session::spec::DetachKey;
 use crate::session::state::Exit;
-use crate::term::keys;
-use crate::term::keys::DetachKeys;
-use crate::term::keys::Typed;
-use nix::errno::Errno;
-use nix::poll::PollFd;
-use nix::poll::PollFlags;
-use nix::poll::PollTimeout;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SfdFlags;
 use nix::sys::signalfd::SignalFd;
 use std::io;
 use std::io::IsTerminal;
-use std::io::Read;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
-use std::time::Instant;
-use tokio_util::bytes::BytesMut;
-use tokio_util::codec::Decoder;
-use tokio_util::codec::Encoder;
-
-/// Output waiting for a slow terminal, beyond which no more is taken from the daemon.
-const PENDING_MAX: usize = 64 << 10;
-/// A key sequence that looks unfinished is passed on after this time.
-const KEY_PAUSE: Duration = Duration::from_millis(25);
-/// How long a client whose daemon vanished tries to find another.
-const RECONNECT_LIMIT: Duration = Duration::from_secs(20);
-const RECONNECT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What to attach to.
 pub struct Target {
@@ -58,16 +26,25 @@ pub struct Target {
     pub detach_key: DetachKey,
     /// What is typed when standard input ends (and is no terminal): a shell is told, an agent is not.
     pub end_of_input: Option<u8>,
+    /// A terminal that is new is shown from its first byte on, any other as it is now.
+    pub is_new: bool,
 }
 
 impl Target {
     pub fn of(row: &Row, pty: PtyId) -> Self {
-        Self { session: row.name.clone(), pty, view: false, detach_key: row.detach_key, end_of_input: None }
+        Self {
+            session: row.name.clone(),
+            pty,
+            view: false,
+            detach_key: row.detach_key,
+            end_of_input: None,
+            is_new: false,
+        }
     }
 }
 
 /// How it ended.
-enum Over {
+pub enum Over {
     Detached,
     Ended(Exit),
     Gone(String),
@@ -95,7 +72,7 @@ pub fn attach(context: &Context, daemon: Daemon, target: Target) -> Result<i32, 
     let signals = take_signals().map_err(io::Error::from)?;
     let mut client = Client::new(context, daemon, target, signals)?;
     let over = client.run();
-    let Client { mut screen, target, .. } = client;
+    let (mut screen, target) = client.into_parts();
     if matches!(over, Ok(Over::Detached)) {
         screen.discard_input();
     }
@@ -140,338 +117,4 @@ fn take_signals() -> nix::Result<SignalFd> {
     }
     mask.thread_block()?;
     SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-struct Client<'a> {
-    context: &'a Context,
-    target: Target,
-    stream: UnixStream,
-    input: BytesMut,
-    output: BytesMut,
-    codec: FrameCodec,
-    signals: SignalFd,
-    screen: Screen,
-    keys: DetachKeys,
-    held_since: Option<Instant>,
-    typed: Unacknowledged,
-    reads_input: bool,
-    /// Up to where the stream has been shown; unknown until the first `start`.
-    offset: Option<u64>,
-    /// Bytes that draw a screen and do not count.
-    screen_left: u64,
-}
-
-impl<'a> Client<'a> {
-    fn new(context: &'a Context, daemon: Daemon, target: Target, signals: SignalFd) -> Result<Self, Failure> {
-        let keys = DetachKeys::new(target.detach_key);
-        let stream = daemon.stream.try_clone()?;
-        let mut daemon = daemon;
-        daemon.call(attach_call(&target, None, 0))?;
-        stream.set_nonblocking(true)?;
-        Ok(Self {
-            context,
-            target,
-            stream,
-            input: daemon.input,
-            output: BytesMut::new(),
-            codec: daemon.codec,
-            signals,
-            screen: Screen::take()?,
-            keys,
-            held_since: None,
-            typed: Unacknowledged::default(),
-            reads_input: true,
-            offset: None,
-            screen_left: 0,
-        })
-    }
-
-    fn run(&mut self) -> Result<Over, Failure> {
-        loop {
-            if let Some(over) = self.on_frames()? {
-                self.drain_screen();
-                return Ok(over);
-            }
-            let ready = self.wait()?;
-            if let Some(over) = self.act(&ready)? {
-                return Ok(over);
-            }
-        }
-    }
-
-    fn wait(&mut self) -> Result<Ready, Failure> {
-        self.queue_typed()?;
-        let wants_output = self.screen.pending() < PENDING_MAX;
-        let wants_input = self.reads_input && self.typed.has_room();
-        let flag = |on: bool, flag: PollFlags| if on { flag } else { PollFlags::empty() };
-        let stdin = io::stdin();
-        let socket = flag(wants_output, PollFlags::POLLIN) | flag(!self.output.is_empty(), PollFlags::POLLOUT);
-        let mut fds = [
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.stream.as_fd(), socket),
-            PollFd::new(self.screen.output(), flag(self.screen.pending() > 0, PollFlags::POLLOUT)),
-            PollFd::new(stdin.as_fd(), flag(wants_input, PollFlags::POLLIN)),
-        ];
-        // Standard input that has ended would be "ready" for ever; a terminal that hangs up must be seen all the same.
-        let watched = if self.reads_input { &mut fds[..] } else { &mut fds[..3] };
-        let timeout = self.held_since.map_or(PollTimeout::NONE, |since| {
-            let left = KEY_PAUSE.saturating_sub(since.elapsed()) + Duration::from_millis(1);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)
-        });
-        match nix::poll::poll(watched, timeout) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(io::Error::from(errno).into()),
-        }
-        let hit = |index: usize| watched.get(index).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
-        Ok(Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), stdin: hit(3) })
-    }
-
-    fn act(&mut self, ready: &Ready) -> Result<Option<Over>, Failure> {
-        if ready.signals {
-            if let Some(over) = self.on_signals()? {
-                return Ok(Some(over));
-            }
-        }
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        if io::stdin().is_terminal() && ready.stdin.intersects(gone) || ready.screen.intersects(gone) {
-            return Ok(Some(Over::HungUp));
-        }
-        if !ready.stdin.is_empty() {
-            if let Some(over) = self.on_stdin()? {
-                return Ok(Some(over));
-            }
-        }
-        self.flush_held_keys();
-        if ready.socket.contains(PollFlags::POLLOUT) && self.write_socket().is_err() {
-            return self.reconnect();
-        }
-        if ready.socket.intersects(PollFlags::POLLIN | gone) {
-            match self.read_socket() {
-                Ok(true) => {}
-                Ok(false) | Err(_) => {
-                    // What it said before it went counts, a goodbye above all.
-                    if let Some(over) = self.on_frames()? {
-                        self.drain_screen();
-                        return Ok(Some(over));
-                    }
-                    return self.reconnect();
-                }
-            }
-        }
-        if self.screen.pending() > 0 && self.screen.write().is_err() {
-            return Ok(Some(Over::HungUp));
-        }
-        Ok(None)
-    }
-
-    fn on_signals(&mut self) -> Result<Option<Over>, Failure> {
-        while let Ok(Some(info)) = self.signals.read_signal() {
-            match Signal::try_from(info.ssi_signo.cast_signed()) {
-                Ok(Signal::SIGWINCH) => {
-                    if !self.target.view {
-                        self.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
-                    }
-                }
-                Ok(Signal::SIGHUP) => return Ok(Some(Over::HungUp)),
-                // A stopped client would leave a raw terminal behind; detaching is how one leaves.
-                Ok(Signal::SIGTSTP) | Err(_) => {}
-                Ok(signal) => return Ok(Some(Over::Signal(signal))),
-            }
-        }
-        Ok(None)
-    }
-
-    fn on_stdin(&mut self) -> Result<Option<Over>, Failure> {
-        let mut chunk = [0; 16 << 10];
-        let n = match io::stdin().lock().read(&mut chunk) {
-            Ok(0) if io::stdin().is_terminal() => return Ok(Some(Over::HungUp)),
-            Ok(0) => {
-                self.reads_input = false;
-                if let Some(end) = self.target.end_of_input {
-                    self.typed.push(&[end]);
-                }
-                return Ok(None);
-            }
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(_) => return Ok(Some(Over::HungUp)),
-        };
-        for typed in self.keys.feed(&chunk[..n]) {
-            match typed {
-                Typed::Bytes(bytes) => self.type_in(&bytes),
-                Typed::Detach => {
-                    // A daemon that cannot be told sees the connection close.
-                    self.queue(&Frame::control(&ClientSays::Detach))?;
-                    self.write_socket().ok();
-                    return Ok(Some(Over::Detached));
-                }
-                Typed::Help => self.screen.show(keys::help_text(self.target.detach_key).as_bytes()),
-            }
-        }
-        self.held_since = self.keys.is_holding().then(Instant::now);
-        Ok(None)
-    }
-
-    fn type_in(&mut self, bytes: &[u8]) {
-        if !self.target.view {
-            self.typed.push(bytes);
-        }
-    }
-
-    fn flush_held_keys(&mut self) {
-        if self.held_since.is_some_and(|since| since.elapsed() >= KEY_PAUSE) {
-            self.held_since = None;
-            let held = self.keys.flush();
-            self.type_in(&held);
-        }
-    }
-
-    fn queue(&mut self, frame: &Frame) -> io::Result<()> {
-        self.codec.encode(frame, &mut self.output)
-    }
-
-    fn queue_typed(&mut self) -> Result<(), Failure> {
-        while let Some(bytes) = self.typed.next_to_send() {
-            self.queue(&Frame::Bytes(bytes.into()))?;
-        }
-        // Most keys leave here, without a turn through poll.
-        if !self.output.is_empty() {
-            // A daemon that is gone shows on the next read.
-            self.write_socket().ok();
-        }
-        Ok(())
-    }
-
-    fn write_socket(&mut self) -> io::Result<()> {
-        while !self.output.is_empty() {
-            match nix::unistd::write(&self.stream, &self.output) {
-                Ok(n) => drop(self.output.split_to(n)),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// `false`: the daemon has closed.
-    fn read_socket(&mut self) -> io::Result<bool> {
-        let mut chunk = [0; 64 << 10];
-        match nix::unistd::read(&self.stream, &mut chunk) {
-            Ok(0) => Ok(false),
-            Ok(n) => {
-                self.input.extend_from_slice(&chunk[..n]);
-                Ok(true)
-            }
-            Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
-            Err(errno) => Err(errno.into()),
-        }
-    }
-
-    fn on_frames(&mut self) -> Result<Option<Over>, Failure> {
-        while let Some(frame) = self.codec.decode(&mut self.input)? {
-            match frame {
-                Frame::Bytes(bytes) => self.on_output(&bytes),
-                Frame::Control(payload) => {
-                    if let Some(over) = self.on_daemon(frame::parse_control(&payload)?)? {
-                        return Ok(Some(over));
-                    }
-                }
-            }
-        }
-        if self.screen.pending() > 0 && self.screen.write().is_err() {
-            return Ok(Some(Over::HungUp));
-        }
-        Ok(None)
-    }
-
-    /// Only whole frames get here, so the offset is exact whenever the daemon dies.
-    fn on_output(&mut self, bytes: &[u8]) {
-        self.screen.show(bytes);
-        let drawn = self.screen_left.min(bytes.len() as u64);
-        self.screen_left -= drawn;
-        if let Some(offset) = &mut self.offset {
-            *offset += bytes.len() as u64 - drawn;
-        }
-    }
-
-    fn on_daemon(&mut self, says: DaemonSays) -> Result<Option<Over>, Failure> {
-        match says {
-            DaemonSays::Start { offset, screen_bytes, .. } => {
-                self.offset = Some(offset);
-                self.screen_left = screen_bytes;
-            }
-            DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
-            DaemonSays::Notice { text } => self.screen.say(&text, true),
-            DaemonSays::Ended { exit } => return Ok(Some(Over::Ended(exit))),
-            DaemonSays::Gone { why } => return Ok(Some(Over::Gone(why))),
-            DaemonSays::Bye { replaced: false } => return Ok(Some(Over::Shutdown)),
-            DaemonSays::Bye { replaced: true } => return self.reconnect(),
-        }
-        Ok(None)
-    }
-
-    /// The last output is shown even to a slow terminal, unless it takes nothing at all.
-    fn drain_screen(&mut self) {
-        let mut last = (self.screen.pending(), Instant::now());
-        while self.screen.pending() > 0 && last.1.elapsed() < Duration::from_secs(2) {
-            if self.screen.write().is_err() {
-                return;
-            }
-            if self.screen.pending() < last.0 {
-                last = (self.screen.pending(), Instant::now());
-            }
-            let mut room = [PollFd::new(self.screen.output(), PollFlags::POLLOUT)];
-            if nix::poll::poll(&mut room, 50u8).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// The daemon vanished. Whoever comes next is told how far we are, in both directions.
-    fn reconnect(&mut self) -> Result<Option<Over>, Failure> {
-        let until = Instant::now() + RECONNECT_LIMIT;
-        loop {
-            if let Some(over) = self.on_signals()? {
-                return Ok(Some(over));
-            }
-            match self.try_reconnect() {
-                Ok(()) => return Ok(None),
-                Err(failure) if Instant::now() > until => return Err(failure),
-                Err(failure) if failure.code == crate::client::failure::NO_SESSION => {
-                    return Ok(Some(Over::Gone(failure.message)));
-                }
-                // There is nothing to wait for but the next daemon's socket.
-                Err(_) => std::thread::sleep(RECONNECT_PAUSE),
-            }
-        }
-    }
-
-    fn try_reconnect(&mut self) -> Result<(), Failure> {
-        let mut daemon = connect::reconnect(self.context)?;
-        daemon.call(attach_call(&self.target, self.offset, self.typed.acknowledged()))?;
-        daemon.stream.set_nonblocking(true)?;
-        self.stream = daemon.stream;
-        self.codec = daemon.codec;
-        // Half a frame of the old daemon's is void: its bytes were not counted.
-        self.input = daemon.input;
-        self.output.clear();
-        self.screen_left = 0;
-        self.typed.send_again();
-        Ok(())
-    }
-}
-
-/// What one `poll` found.
-struct Ready {
-    signals: bool,
-    socket: PollFlags,
-    screen: PollFlags,
-    stdin: PollFlags,
-}
-
-fn attach_call(target: &Target, resume: Option<u64>, typed: u64) -> Attach {
-    let (session, pty, view) = (target.session.clone(), target.pty, target.view);
-    Attach { session, pty, view, size: screen::size(), resume, typed }
 }

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod attach;
+pub mod attached;
 pub mod connect;
 pub mod failure;
 pub mod find;
@@ -16,6 +17,7 @@ pub mod start;
 pub mod status;
 pub mod trust;
 pub mod typed;
+pub mod wire;
 
 use crate::client::args::Command;
 use crate::client::args::Global;

@@ -90,7 +90,7 @@ fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target,
         let key = DetachKeys::new(detach_key).describe();
         context.note(&format!("session {session} is new; {key} d detaches, {key} ? shows the keys"));
     }
-    Ok(Target { session, pty, view: false, detach_key, end_of_input: None })
+    Ok(Target { session, pty, view: false, detach_key, end_of_input: None, is_new: true })
 }
 
 fn send(daemon: &mut Daemon, launch: Launch, renameable: bool) -> Result<SessionName, Failure> {

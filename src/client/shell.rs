@@ -17,5 +17,6 @@ pub fn verb(context: &Context, session: Option<&str>, command: Option<String>) -
     let pty = daemon.call(Shell { session: row.name.clone(), command, size: screen::size() })?;
     let mut target = Target::of(&row, pty);
     target.end_of_input = Some(EOT);
+    target.is_new = true;
     attach::attach(context, daemon, target)
 }

@@ -1,4 +1,4 @@
-//! Descriptors under tokio.
+//! Descriptors and moments under tokio.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -12,4 +12,12 @@ use tokio::io::unix::AsyncFd;
 #[allow(deprecated)]
 pub fn watched(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     AsyncFd::with_interest(fd, interest)
+}
+
+/// Waits for a moment, or for ever where there is none.
+pub async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
 }

@@ -88,11 +88,11 @@ impl Fanout {
 
     /// The viewer took what it was handed.
     pub fn took(&mut self, id: ViewerId, now: Duration) {
-        if let Some(viewer) = self.viewers.get_mut(&id) {
-            if let Some(upto) = viewer.handed_upto.take() {
-                viewer.cursor = upto;
-                viewer.fresh_at = now;
-            }
+        if let Some(viewer) = self.viewers.get_mut(&id)
+            && let Some(upto) = viewer.handed_upto.take()
+        {
+            viewer.cursor = upto;
+            viewer.fresh_at = now;
         }
     }
 

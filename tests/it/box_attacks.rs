@@ -104,7 +104,12 @@ fn mounts_can_neither_be_removed_nor_changed() {
         "touch /etc/x".to_owned(),
     ];
     // A fresh user namespace gives capabilities over its own copies only.
-    for nested in ["umount -l /etc/shadow", "umount -l /proc/sys", "mount -o remount,rw,bind /usr", "mount -o remount,rw,bind /proc/sys"] {
+    for nested in [
+        "umount -l /etc/shadow",
+        "umount -l /proc/sys",
+        "mount -o remount,rw,bind /usr",
+        "mount -o remount,rw,bind /proc/sys",
+    ] {
         scripts.push(format!("unshare -Urm {nested}"));
     }
     scripts.push(format!("unshare -Urm umount -l {workspace}"));
@@ -203,12 +208,19 @@ fn a_faked_session_variable_adopts_nobody() {
     let home = boxed();
     let socket = home.coop_home().join("sock").display().to_string();
     // Inside a box anybody can look like an init's environment.
-    let fake = format!("COOP_SESSION=fake COOP_SOCKET={socket} COOP_WORKSPACE=/ COOP_CREATED=1 sleep 1005 & echo started; wait");
+    let fake = format!(
+        "COOP_SESSION=fake COOP_SOCKET={socket} COOP_WORKSPACE=/ COOP_CREATED=1 sleep 1005 & echo started; wait"
+    );
     let shell = home.terminal(&["shell", "work", "-c", &fake]);
     shell.wait_for_text("started", crate::wait::LIMIT);
     // And outside, as the same user, too.
     let mut outside = home.program("sleep");
-    outside.arg("1006").envs([("COOP_SESSION", "fake"), ("COOP_SOCKET", &socket), ("COOP_WORKSPACE", "/"), ("COOP_CREATED", "1")]);
+    outside.arg("1006").envs([
+        ("COOP_SESSION", "fake"),
+        ("COOP_SOCKET", &socket),
+        ("COOP_WORKSPACE", "/"),
+        ("COOP_CREATED", "1"),
+    ]);
     let mut outside = outside.spawn().unwrap();
     crate::processes::send(home.daemon(), nix::sys::signal::Signal::SIGKILL);
     let rows = home.rows();

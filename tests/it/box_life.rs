@@ -29,7 +29,8 @@ fn the_workspace_is_seen_at_its_own_path_and_at_workspace() {
 #[test]
 fn the_box_has_its_own_machine() {
     let home = boxed();
-    let script = "hostname; id -u; echo $HOME; tty; ls -A /tmp /run/user 2>/dev/null | head -3; ls /proc | grep -c '^[0-9]'";
+    let script =
+        "hostname; id -u; echo $HOME; tty; ls -A /tmp /run/user 2>/dev/null | head -3; ls /proc | grep -c '^[0-9]'";
     let out = home.inside("work", script).ok().out;
     let lines: Vec<&str> = out.lines().collect();
     let uid = nix::unistd::geteuid().to_string();
@@ -119,7 +120,8 @@ fn git_works_in_a_worktree_whose_repository_is_elsewhere() {
     git(&["worktree", "add", "-q", "../tree"]);
     let tree = home.root().join("tree");
     home.coop_in(&tree, &["-d", "--", "sleep", "1000"]).ok();
-    let script = "git -c user.name=b -c user.email=b@example.org commit -q --allow-empty -m second && git log --oneline | wc -l";
+    let script =
+        "git -c user.name=b -c user.email=b@example.org commit -q --allow-empty -m second && git log --oneline | wc -l";
     assert_eq!(home.inside("tree", script).ok().out.trim(), "2");
     assert!(git(&["log", "--oneline", "tree"]).out.contains("second"));
 }

@@ -13,7 +13,8 @@ const CANARY: &str = "canary-7f3a1c";
 fn the_environment_is_an_allow_list() {
     let home = Home::new();
     let mut command = home.command(&["-d", "--", "sleep", "1000"]);
-    let host = [("SECRET_TOKEN", CANARY), ("AWS_SECRET_ACCESS_KEY", CANARY), ("SSH_AUTH_SOCK", CANARY), ("LC_TIME", "C")];
+    let host =
+        [("SECRET_TOKEN", CANARY), ("AWS_SECRET_ACCESS_KEY", CANARY), ("SSH_AUTH_SOCK", CANARY), ("LC_TIME", "C")];
     Ran::of(command.envs(host).env("ANTHROPIC_API_KEY", "key-1").env("TMUX", "x,1,0")).ok();
     let out = home.inside("work", "env").ok().out;
     assert!(!out.contains(CANARY), "{out}");
@@ -82,7 +83,8 @@ fn files_with(dir: &Path, wanted: &[u8]) -> Vec<String> {
 fn the_hosts_homes_and_files_are_not_there() {
     let home = Home::new();
     let outside = home.write("outside/file", CANARY);
-    let secrets = [".ssh/id_ed25519", ".aws/credentials", ".netrc", ".config/gh/hosts.yml", ".coop-canary", "Documents/x"];
+    let secrets =
+        [".ssh/id_ed25519", ".aws/credentials", ".netrc", ".config/gh/hosts.yml", ".coop-canary", "Documents/x"];
     for secret in secrets {
         home.write(home.home().join(secret), CANARY);
     }
@@ -95,7 +97,8 @@ fn the_hosts_homes_and_files_are_not_there() {
     }
     let ran = home.inside("work", &format!("cat '{}'", outside.display()));
     assert!(ran.code != 0 && !ran.out.contains(CANARY), "{}", ran.out);
-    let seen = home.inside("work", "grep -rl canary-7f3a1c /home /root /tmp /run /var /mnt /srv /media 2>/dev/null").out;
+    let seen =
+        home.inside("work", "grep -rl canary-7f3a1c /home /root /tmp /run /var /mnt /srv /media 2>/dev/null").out;
     assert_eq!(seen.trim(), "");
 }
 
@@ -159,7 +162,10 @@ fn a_symlink_in_the_workspace_is_no_way_for_a_mount_to_leave() {
 fn mounts_come_along_and_keep_their_word() {
     let home = Home::new();
     home.write("data/d", "data");
-    home.configure(&format!("[mounts]\n\"{0}\" = \"/data\"\n\"{0}/d\" = \"/mnt/ro:ro\"\n", home.root().join("data").display()));
+    home.configure(&format!(
+        "[mounts]\n\"{0}\" = \"/data\"\n\"{0}/d\" = \"/mnt/ro:ro\"\n",
+        home.root().join("data").display()
+    ));
     home.start("work", "sleep 1000");
     assert_eq!(home.inside("work", "cat /data/d /mnt/ro").ok().out, "datadata");
     home.inside("work", "echo new > /data/new").ok();

@@ -8,8 +8,9 @@ use crate::wait::LIMIT;
 use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 
-/// Turns on what a full-screen program turns on, and stays.
-const FULL_SCREEN: &str = "stty raw -echo; printf '\\033[?1049h\\033[?25l\\033[?1002h\\033[?1006h\\033[?2004h\\033[?1h\\033=\\033[3;10r\\033[31mfull screen'; sleep 1000";
+/// Turns on what a full-screen program turns on, and draws again when asked to.
+const FULL_SCREEN: &str = "draw() { printf '\\033[?1049h\\033[?25l\\033[?1002h\\033[?1006h\\033[?2004h\\033[?1h\\033=\\033[3;10r\\033[31mfull screen'; }; \
+     stty raw -echo; trap draw WINCH; draw; while :; do sleep 0.05; done";
 
 /// A shell of the user's on the terminal, from which coop is started: what stays of the terminal is the shell's.
 fn shell_with_session(home: &Home) -> Terminal {

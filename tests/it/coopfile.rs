@@ -31,7 +31,11 @@ fn a_wrong_file_of_the_users_own_is_an_error_too() {
     home.configure("[agent]\ncomand = \"x\"\n");
     home.coop(&["-d"]).fails_with(2).complains_of(&["default.toml", "2", "command"]);
     let other = home.write("other.toml", "nonsense = 1\n");
-    home.coop(&["--config", other.to_str().unwrap(), "-d"]).fails_with(2).complains_of(&["other.toml", "1", "nonsense"]);
+    home.coop(&["--config", other.to_str().unwrap(), "-d"]).fails_with(2).complains_of(&[
+        "other.toml",
+        "1",
+        "nonsense",
+    ]);
     home.coop(&["--config", "/no/such/file", "-d"]).fails_with(2).complains_of(&["/no/such/file"]);
 }
 

@@ -4,7 +4,6 @@ use crate::attaching::DETACH;
 use crate::home::Home;
 use crate::home::binary;
 use crate::home::is_root;
-use crate::home::skip;
 use crate::processes;
 use crate::ran::Ran;
 use crate::terminal::Terminal;
@@ -24,7 +23,10 @@ fn whole_life(home: &Home) {
     assert_eq!(terminal.exit_code(LIMIT), 0);
     let row = home.row("life").unwrap();
     assert_eq!(row["workspace"], home.workspace().to_str().unwrap());
-    assert_eq!(home.inside("life", "pwd; cat /workspace/file").ok().out, format!("{}\nx\n", home.workspace().display()));
+    assert_eq!(
+        home.inside("life", "pwd; cat /workspace/file").ok().out,
+        format!("{}\nx\n", home.workspace().display())
+    );
     home.coop(&["kill", "life", "-f"]).ok();
     assert_eq!(home.rows().len(), 0);
 }

@@ -12,8 +12,6 @@ pub struct Process {
     pub parent: i32,
     /// `Z` is a zombie.
     pub state: char,
-    /// Pid in its own namespace.
-    pub inner_pid: i32,
     pub command: String,
 }
 
@@ -28,7 +26,6 @@ impl Process {
             pid,
             parent: field("PPid")?.parse().ok()?,
             state: field("State")?.chars().next()?,
-            inner_pid: field("NSpid")?.split_whitespace().last()?.parse().ok()?,
             command: String::from_utf8_lossy(&command).replace('\0', " "),
         })
     }

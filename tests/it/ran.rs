@@ -67,10 +67,6 @@ impl Running {
         Self { words, child, out, err }
     }
 
-    pub fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
-    }
-
     pub fn end(mut self) -> Ran {
         let Some(status) = wait_or(RUN_LIMIT, || self.child.try_wait().unwrap()) else {
             self.child.kill().unwrap();

@@ -93,7 +93,9 @@ impl Terminal {
 
     /// What the screen shows now, without the empty ends of its lines.
     pub fn screen(&self) -> String {
-        self.seen.lock().unwrap().screen.screen().contents()
+        let contents = self.seen.lock().unwrap().screen.screen().contents();
+        let lines: Vec<&str> = contents.lines().map(str::trim_end).collect();
+        lines.join("\n")
     }
 
     /// A question to the screen itself: modes, cursor, size.
@@ -153,10 +155,6 @@ impl Terminal {
         let status = wait_or(limit, || self.child.try_wait().unwrap());
         let status = status.unwrap_or_else(|| panic!("still running after {limit:?}; the screen:\n{}", self.screen()));
         shell_code(status)
-    }
-
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
     }
 
     /// Nothing is read while the guard lives: the program sees a terminal that takes nothing.

@@ -1,0 +1,72 @@
+//! The attached client's connection: frames through a non-blocking socket.
+
+use crate::client::connect::Daemon;
+use crate::proto::frame::Frame;
+use crate::proto::frame::FrameCodec;
+use nix::errno::Errno;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use tokio_util::bytes::BytesMut;
+use tokio_util::codec::Decoder;
+use tokio_util::codec::Encoder;
+
+pub struct Wire {
+    stream: UnixStream,
+    input: BytesMut,
+    output: BytesMut,
+    codec: FrameCodec,
+}
+
+impl Wire {
+    /// Goes on where the calls on this connection ended.
+    pub fn over(daemon: Daemon) -> io::Result<Self> {
+        let Daemon { stream, input, codec } = daemon;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, input, output: BytesMut::new(), codec })
+    }
+
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    pub fn queue(&mut self, frame: &Frame) -> io::Result<()> {
+        self.codec.encode(frame, &mut self.output)
+    }
+
+    pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
+        self.codec.decode(&mut self.input)
+    }
+
+    /// Writes what the socket takes now.
+    pub fn write(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            match nix::unistd::write(&self.stream, &self.output) {
+                Ok(n) => drop(self.output.split_to(n)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there. `false`: the daemon has closed.
+    pub fn read(&mut self) -> io::Result<bool> {
+        let mut chunk = [0; 64 << 10];
+        match nix::unistd::read(&self.stream, &mut chunk) {
+            Ok(0) => Ok(false),
+            Ok(n) => {
+                self.input.extend_from_slice(&chunk[..n]);
+                Ok(true)
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}
