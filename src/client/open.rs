@@ -114,6 +114,23 @@ fn plan(
         }
         other => other?,
     };
+    refuse_visible_socket(context, &launch)?;
     launch.notes.iter().for_each(|note| context.note(note));
     Ok(launch)
+}
+
+/// coop's own directory is masked in every box; a socket that lies elsewhere must not be in what the box sees.
+fn refuse_visible_socket(context: &Context, launch: &Launch) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let socket = real(context.home.socket());
+    let boxed = &launch.boxed;
+    let shown = boxed.mounts.iter().map(|mount| &mount.host).chain(&boxed.tools).chain([&boxed.workspace]);
+    let is_seen = shown.into_iter().any(|host| socket.starts_with(real(host)));
+    if is_seen && !socket.starts_with(real(context.home.root())) {
+        let text =
+            format!("the daemon's socket {} would be seen in the box, which could then leave it", socket.display());
+        return Err(Failure::new(BAD_ARGUMENTS, text)
+            .hinted("choose another --socket, outside of the workspace and its mounts"));
+    }
+    Ok(())
 }

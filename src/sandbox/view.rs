@@ -56,7 +56,8 @@ impl HostView {
         let link = |tool: &PathBuf| fs::read_link(tool).ok().map(|to| (tool.clone(), to));
         view.tool_links = spec.tools.iter().filter_map(link).collect();
         let hidden = spec.hidden.iter().map(PathBuf::as_path).chain([coop_home]);
-        view.hidden = hidden.filter(|path| fs::symlink_metadata(path).is_ok()).map(Path::to_owned).collect();
+        // Binds are of real paths: a HOME behind a link must not hide what it leads to from the comparison.
+        view.hidden = hidden.filter_map(|path| fs::canonicalize(path).ok()).collect();
         Ok(view)
     }
 }
