@@ -24,6 +24,7 @@ use crate::proto::door::Row;
 use crate::session::state::State;
 use crate::term::keys::DetachKeys;
 use std::path::Path;
+use std::path::PathBuf;
 
 pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
     let directory = workspace::workspace_of(open.workspace.as_deref(), &context.host)?;
@@ -124,8 +125,10 @@ fn refuse_visible_socket(context: &Context, launch: &Launch) -> Result<(), Failu
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let socket = real(context.home.socket());
     let boxed = &launch.boxed;
-    let shown = boxed.mounts.iter().map(|mount| &mount.host).chain(&boxed.tools).chain([&boxed.workspace]);
-    let is_seen = shown.into_iter().any(|host| socket.starts_with(real(host)));
+    let mounts = boxed.mounts.iter().map(|mount| mount.host.as_path());
+    let shown = mounts.chain(boxed.tools.iter().map(PathBuf::as_path)).chain([boxed.workspace.as_path()]);
+    let base = ["/usr", "/etc", "/opt", "/nix"].map(Path::new);
+    let is_seen = shown.chain(base).any(|host| socket.starts_with(real(host)));
     if is_seen && !socket.starts_with(real(context.home.root())) {
         let text =
             format!("the daemon's socket {} would be seen in the box, which could then leave it", socket.display());

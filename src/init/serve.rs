@@ -80,6 +80,7 @@ impl Init {
             ptys: BTreeMap::new(),
             ending: false,
         };
+        crate::sys::memory::give_back_heap();
         init.say(&FromInit::Built, &[]);
         Ok(init)
     }

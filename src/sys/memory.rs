@@ -137,3 +137,12 @@ pub fn open_parcel(fd: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
+
+/// Gives freed heap back to the system: a process that has done its large work and will now live for days.
+pub fn give_back_heap() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim only releases free memory.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

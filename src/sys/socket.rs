@@ -87,7 +87,17 @@ pub fn send_message(fd: impl AsFd, bytes: &[u8], fds: &[RawFd], wait: bool) -> n
 
 /// Receives one message of at most `most` bytes. `Ok(None)`: the other side is gone.
 pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Option<Received>> {
-    let mut bytes = vec![0; most];
+    let mut peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;
+    peek.set(MsgFlags::MSG_DONTWAIT, !wait);
+    // Its length first: a buffer for the largest message there could be would stay in every init's memory for ever.
+    let len = loop {
+        match nix::sys::socket::recv(fd.as_fd().as_raw_fd(), &mut [], peek) {
+            Ok(len) => break len.min(most),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    };
+    let mut bytes = vec![0; len];
     let mut control = cmsg_space!([RawFd; MESSAGE_FDS_MAX]);
     let mut buffers = [IoSliceMut::new(&mut bytes)];
     let mut flags = MsgFlags::MSG_CMSG_CLOEXEC;

@@ -132,20 +132,3 @@ fn a_client_in_a_flood_whose_terminal_closes_ends_at_once() {
     home.wait_for_clients("work", 0, 0);
     home.coop(&["kill", "-f"]).ok();
 }
-
-#[test]
-fn a_client_can_be_suspended_and_come_back() {
-    let home = Home::new();
-    let terminal = shell_with_session(&home);
-    let before = terminal.settings();
-    let client = attach(&home, &terminal);
-    // Ctrl-Z is the program's; the client itself is stopped and continued by hand.
-    processes::send(client, Signal::SIGSTOP);
-    wait_until("stopped", LIMIT, || processes::Process::look(client).filter(|p| p.state == 'T'));
-    terminal.wait_for_text("outer>", LIMIT);
-    terminal.type_keys("fg\r");
-    wait_until("continued", LIMIT, || processes::Process::look(client).filter(|p| p.state != 'T'));
-    terminal.type_keys(DETACH);
-    terminal.wait_for("the code", LIMIT, |screen| screen.contains("code=") || screen.ends_with("outer>"));
-    terminal.wait_for("the settings", LIMIT, |_| terminal.settings() == before);
-}

@@ -110,7 +110,9 @@ fn a_count_tells_a_lost_and_a_doubled_line() {
     good.take(b"1\r\n2\r\n3\r");
     good.take(b"\n4\r\n");
     assert_eq!((good.last, good.wrong.len()), (4, 0));
-    for bad in [&b"1\r\n3\r\n"[..], b"1\r\n1\r\n2\r\n", b"1\r\n2\r\n2\r\n", b"1\r\n12\r\n", b"1\r\n\r\n", b"1\r\n\x1b[0m2\r\n"] {
+    for bad in
+        [&b"1\r\n3\r\n"[..], b"1\r\n1\r\n2\r\n", b"1\r\n2\r\n2\r\n", b"1\r\n12\r\n", b"1\r\n\r\n", b"1\r\n\x1b[0m2\r\n"]
+    {
         let mut count = Count::default();
         count.take(bad);
         assert!(!count.wrong.is_empty(), "{}", String::from_utf8_lossy(bad));
