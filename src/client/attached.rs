@@ -42,6 +42,8 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(5);
 pub struct Client<'a> {
     context: &'a Context,
     target: Target,
+    /// Tells this client from others, through the deaths of daemons.
+    number: u64,
     wire: Wire,
     signals: SignalFd,
     screen: Screen,
@@ -59,10 +61,12 @@ impl<'a> Client<'a> {
     pub fn new(context: &'a Context, daemon: Daemon, target: Target, signals: SignalFd) -> Result<Self, Failure> {
         let keys = DetachKeys::new(target.detach_key);
         let mut daemon = daemon;
-        daemon.call(attach_call(&target, target.is_new.then_some(0), 0))?;
+        let number = client_number();
+        daemon.call(attach_call(&target, number, target.is_new.then_some(0), 0))?;
         Ok(Self {
             context,
             target,
+            number,
             wire: Wire::over(daemon)?,
             signals,
             screen: Screen::take()?,
@@ -313,11 +317,12 @@ impl<'a> Client<'a> {
 
     fn try_reconnect(&mut self) -> Result<(), Failure> {
         let mut daemon = connect::reconnect(self.context)?;
-        daemon.call(attach_call(&self.target, self.offset, self.typed.acknowledged()))?;
+        let attached = daemon.call(attach_call(&self.target, self.number, self.offset, self.typed.acknowledged()))?;
         // Half a frame of the old daemon's is void: its bytes were not counted.
         self.wire = Wire::over(daemon)?;
         self.screen_left = 0;
         self.typed.send_again();
+        self.typed.acknowledge_earlier(attached.typed);
         Ok(())
     }
 }
@@ -330,7 +335,14 @@ struct Ready {
     stdin: PollFlags,
 }
 
-fn attach_call(target: &Target, resume: Option<u64>, typed: u64) -> Attach {
+fn attach_call(target: &Target, client: u64, resume: Option<u64>, typed: u64) -> Attach {
     let (session, pty, view) = (target.session.clone(), target.pty, target.view);
-    Attach { session, pty, view, size: screen::size(), resume, typed }
+    Attach { session, pty, view, size: screen::size(), resume, client, typed }
+}
+
+/// Unlike any other client's of this machine: process ids are not used again within a nanosecond.
+fn client_number() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let nanoseconds = u64::try_from(now & u128::from(u64::MAX >> 22)).unwrap_or(0);
+    (nanoseconds << 22) | u64::from(std::process::id() & 0x3f_ffff)
 }

@@ -48,6 +48,14 @@ impl Typed {
         self.acknowledged += new as u64;
     }
 
+    /// An earlier daemon had written so much in all, though it did not live to say so. Called before anything is sent
+    /// to the new one.
+    pub fn acknowledge_earlier(&mut self, upto: u64) {
+        let new = usize::try_from(upto.saturating_sub(self.acknowledged)).unwrap_or(usize::MAX).min(self.bytes.len());
+        self.bytes.drain(..new);
+        self.acknowledged += new as u64;
+    }
+
     /// Another daemon: what the last one did not acknowledge is sent once more.
     pub fn send_again(&mut self) {
         self.sent = 0;

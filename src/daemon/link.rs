@@ -10,6 +10,7 @@ use crate::sys::ring::RingReader;
 use crate::sys::socket;
 use crate::sys::socket::Received;
 use nix::errno::Errno;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
@@ -29,6 +30,8 @@ pub struct Following {
     pub page: FollowerPage,
     pub wake: AsyncFd<OwnedFd>,
     pub master: OwnedFd,
+    /// Bytes of input that an earlier daemon had written, by client.
+    pub typed: BTreeMap<u64, u64>,
 }
 
 impl Link {
@@ -73,7 +76,7 @@ impl Link {
 
 impl Following {
     /// Takes what came with a `following` message. Nothing of it is believed unchecked.
-    pub fn take(fds: Vec<OwnedFd>) -> Result<Self, String> {
+    pub fn take(fds: Vec<OwnedFd>, typed: Vec<(u64, u64)>) -> Result<Self, String> {
         let [ring, page, wake, master] =
             <[OwnedFd; 4]>::try_from(fds).map_err(|fds| format!("{} descriptors came instead of 4", fds.len()))?;
         let ring = RingReader::map(&ring).map_err(|error| error.to_string())?;
@@ -87,7 +90,7 @@ impl Following {
             return Err("the master that came is no terminal".to_owned());
         }
         let wake = watched(wake, Interest::READABLE).map_err(|error| error.to_string())?;
-        Ok(Self { ring, page, wake, master })
+        Ok(Self { ring, page, wake, master, typed: typed.into_iter().collect() })
     }
 
     /// Waits until the init has something new (or is gone: `false`). Cancel-safe.

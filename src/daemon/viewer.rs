@@ -38,12 +38,14 @@ pub enum FromViewer {
 #[derive(Clone, Debug)]
 pub struct Viewer {
     id: ViewerId,
+    /// Bytes of this client's input that earlier daemons wrote.
+    pub typed: u64,
     terminal: mpsc::Sender<FromViewer>,
 }
 
 impl Viewer {
-    pub fn new(id: ViewerId, terminal: mpsc::Sender<FromViewer>) -> Self {
-        Self { id, terminal }
+    pub fn new(id: ViewerId, typed: u64, terminal: mpsc::Sender<FromViewer>) -> Self {
+        Self { id, typed, terminal }
     }
 
     /// The next output; `None` when the terminal is gone.

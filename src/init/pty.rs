@@ -69,6 +69,8 @@ pub struct BoxPty {
     life: Life,
     pub followers: Vec<Follower>,
     ghosts: Vec<Ghost>,
+    /// What vanished followers had written of their clients' input.
+    typed: Vec<(u64, u64)>,
     /// Since when the ring has been full, and which cursor holds it.
     blocked: Option<(Instant, u64)>,
     pristine: Option<Termios>,
@@ -88,7 +90,18 @@ impl BoxPty {
     pub fn new(id: PtyId, pty: Pty, ring: RingWriter, argv: Vec<String>, pid: Pid) -> Self {
         let pristine = nix::sys::termios::tcgetattr(&pty.slave).ok();
         let life = Life::Running { pid, since: Instant::now() };
-        Self { id, pty, ring, argv, life, followers: Vec::new(), ghosts: Vec::new(), blocked: None, pristine }
+        Self {
+            id,
+            pty,
+            ring,
+            argv,
+            life,
+            followers: Vec::new(),
+            ghosts: Vec::new(),
+            typed: Vec::new(),
+            blocked: None,
+            pristine,
+        }
     }
 
     /// A program that crashed may have left the terminal raw; the next one gets it as new.
@@ -159,6 +172,11 @@ impl BoxPty {
         Ok((file, theirs))
     }
 
+    /// What the successor of a vanished follower must know.
+    pub fn typed(&self) -> Vec<(u64, u64)> {
+        self.typed.clone()
+    }
+
     pub fn unfollow(&mut self) {
         self.followers.clear();
         self.blocked = None;
@@ -166,16 +184,16 @@ impl BoxPty {
 
     /// The daemon is gone without a word: hold what its followers held, for a while.
     pub fn orphan_followers(&mut self) {
-        let until = Instant::now() + GRACE;
-        let held = self.followers.drain(..).filter_map(|follower| follower.page.hold());
-        self.ghosts.extend(held.map(|cursor| Ghost { cursor, until }));
-        self.blocked = None;
+        while !self.followers.is_empty() {
+            self.orphan_follower(0);
+        }
     }
 
     /// One follower's socket closed.
     pub fn orphan_follower(&mut self, index: usize) {
         let follower = self.followers.remove(index);
         let until = Instant::now() + GRACE;
+        self.typed = follower.page.typed();
         self.ghosts.extend(follower.page.hold().map(|cursor| Ghost { cursor, until }));
         self.blocked = None;
     }

@@ -279,7 +279,8 @@ impl Init {
         match pty.follow(at, holds) {
             Ok((page, wake)) => {
                 let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].map(|fd| fd.as_raw_fd());
-                if !self.send_now(&FromInit::Following { pty: id }, &fds) {
+                let following = FromInit::Following { pty: id, typed: pty.typed() };
+                if !self.send_now(&following, &fds) {
                     self.lose_daemon();
                 }
             }

@@ -168,7 +168,7 @@ async fn attach_to(mut connection: Connection, handle: &Handle, attach: Attach) 
         Ok(viewer) => viewer,
         Err(refusal) => return answer(&mut connection.writer, &attach, Err(refusal)).await,
     };
-    answer(&mut connection.writer, &attach, Ok(Attached {})).await?;
+    answer(&mut connection.writer, &attach, Ok(Attached { typed: viewer.typed })).await?;
     let Connection { reader, writer } = connection;
     // Whichever ends first ends the other: a client that has hung up reads nothing, one that was told goodbye says nothing.
     let result = tokio::select! {

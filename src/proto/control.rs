@@ -101,8 +101,11 @@ pub enum FromInit {
         pty: PtyId,
         why: String,
     },
+    /// `typed`: pairs of client and bytes of its input that a follower which vanished had written.
     Following {
         pty: PtyId,
+        #[serde(default)]
+        typed: Vec<(u64, u64)>,
     },
     FollowFailed {
         pty: PtyId,

@@ -103,13 +103,18 @@ pub struct Attach {
     pub size: WinSize,
     /// The offset up to which this client already has the output: exactly the rest is sent.
     pub resume: Option<u64>,
+    /// A number that this client keeps for its whole life, never 0.
+    pub client: u64,
     /// How many bytes this client has typed in all that were acknowledged (0 for a new one).
     pub typed: u64,
 }
 call!(Attach -> Attached);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Attached {}
+pub struct Attached {
+    /// How many bytes of this client's input have been written in all: it sends the rest again.
+    pub typed: u64,
+}
 
 /// A new shell in the session's box.
 #[derive(Clone, Debug, Serialize, Deserialize)]

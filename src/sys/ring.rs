@@ -26,6 +26,9 @@ const CURSOR: usize = 0;
 const WANT: usize = 64;
 const INIT_WAITS: usize = 128;
 const HOLDS: usize = 192;
+/// From here on: who typed how much, pairs of two numbers. The page holds 128 of them; the oldest are re-used.
+const TYPED: usize = 2048;
+const TYPED_SLOTS: usize = (PAGE_BYTES - TYPED) / 16;
 
 /// The init's side: it reads a PTY's master straight into the ring.
 #[derive(Debug)]
@@ -213,6 +216,21 @@ impl FollowerPage {
         holds.then(|| self.map.atomic_u64(CURSOR).load(Ordering::SeqCst))
     }
 
+    /// The follower's: how many bytes of a client's input have been written to the terminal. It outlives the follower,
+    /// so that its successor need not ask the client to send them again.
+    pub fn set_typed(&self, slot: usize, client: u64, bytes: u64) {
+        let at = TYPED + 16 * (slot % TYPED_SLOTS);
+        self.map.atomic_u64(at).store(client, Ordering::SeqCst);
+        self.map.atomic_u64(at + 8).store(bytes, Ordering::SeqCst);
+    }
+
+    /// The init's: what the follower said with [`FollowerPage::set_typed`].
+    pub fn typed(&self) -> Vec<(u64, u64)> {
+        let read = |at: usize| self.map.atomic_u64(at).load(Ordering::SeqCst);
+        let slots = (0..TYPED_SLOTS).map(|slot| TYPED + 16 * slot);
+        slots.map(|at| (read(at), read(at + 8))).filter(|(client, _)| *client != 0).collect()
+    }
+
     /// The follower's: "wake me at the next byte". It must look at the head once more before it sleeps.
     pub fn want_wake(&self) {
         self.map.atomic_u32(WANT).store(1, Ordering::SeqCst);
@@ -297,6 +315,8 @@ mod tests {
         assert_eq!(inits.hold(), None);
         follower.want_wake();
         assert!(inits.take_want() && !inits.take_want());
+        follower.set_typed(3, 99, 1234);
+        assert_eq!(inits.typed(), [(99, 1234)]);
         inits.set_init_waits();
         assert!(follower.take_init_waits() && !follower.init_waits());
     }

@@ -297,7 +297,7 @@ impl Session {
 
     async fn on_init(&mut self, message: FromInit, fds: Vec<OwnedFd>) {
         match message {
-            FromInit::Following { pty } => self.on_following(pty, Following::take(fds)),
+            FromInit::Following { pty, typed } => self.on_following(pty, Following::take(fds, typed)),
             FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),
             FromInit::Spawned { pty, .. } => self.on_spawned(pty),
             FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,

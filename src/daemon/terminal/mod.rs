@@ -74,6 +74,7 @@ struct Member {
     size: WinSize,
     queue: VecDeque<Output>,
     parked: Option<oneshot::Sender<Vec<Output>>>,
+    client: u64,
     /// Bytes of input written for this client, in all its lives; and how many of them it knows of.
     typed: u64,
     told: u64,
@@ -205,15 +206,18 @@ impl Terminal {
         let id = ViewerId(self.next_viewer);
         self.next_viewer += 1;
         let kind = if attach.view { ViewerKind::Following } else { ViewerKind::Pacing };
+        let earlier = self.following.as_ref().and_then(|following| following.typed.get(&attach.client).copied());
+        let typed = earlier.unwrap_or(0).max(attach.typed);
         self.members.insert(
             id,
             Member {
+                client: attach.client,
                 view: attach.view,
                 size: attach.size,
                 queue: VecDeque::new(),
                 parked: None,
-                typed: attach.typed,
-                told: attach.typed,
+                typed,
+                told: typed,
                 ack_at: None,
                 told_end: false,
             },
@@ -234,7 +238,7 @@ impl Terminal {
         if !attach.view {
             self.lead(id);
         }
-        if reply.send(Viewer::new(id, self.address.clone())).is_err() {
+        if reply.send(Viewer::new(id, typed, self.address.clone())).is_err() {
             self.detach(id);
         }
     }

@@ -63,6 +63,8 @@ impl Terminal {
         for (id, written) in self.typing.write(&following.master) {
             if let Some(member) = self.members.get_mut(&id) {
                 member.typed += written;
+                let slot = usize::try_from(id.0).unwrap_or(usize::MAX);
+                following.page.set_typed(slot, member.client, member.typed);
                 member.ack_at.get_or_insert(now + ACK_DELAY);
             }
         }
