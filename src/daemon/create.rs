@@ -131,9 +131,15 @@ async fn converse(link: Link, build: &Build, size: WinSize) -> Result<Born, Refu
         Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"))
     };
     // Both at once: the init finds the second when it is done with the first.
-    link.send_parcel(&ToInit::Build, &control::encode(build)).await.map_err(lost)?;
     let spawn = ToInit::Spawn { pty: PtyId::AGENT, argv: build.session.agent.clone(), size };
-    link.send(&spawn).await.map_err(lost)?;
+    let mut sent = link.send_parcel(&ToInit::Build, &control::encode(build)).await;
+    if sent.is_ok() {
+        sent = link.send(&spawn).await;
+    }
+    if let Err(error) = sent {
+        // It ended early; why, it has said, and that is what is read next.
+        tracing::debug!(%error, "the init did not wait for its orders");
+    }
     let mut forked = None;
     loop {
         let (message, fds) = link.receive().await.map_err(lost)?;

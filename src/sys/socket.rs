@@ -93,7 +93,9 @@ pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Op
     let len = loop {
         match nix::sys::socket::recv(fd.as_fd().as_raw_fd(), &mut [], peek) {
             Ok(len) => break len.min(most),
-            Err(Errno::EINTR) => {}
+            // ECONNRESET: the other side closed without reading all that we sent. It is said once and comes before what
+            // the other side had sent, which is still there to be read.
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
             Err(errno) => return Err(errno),
         }
     };
@@ -113,7 +115,7 @@ pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Op
                 }
                 break (message.bytes, fds, truncated);
             }
-            Err(Errno::EINTR) => {}
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
             Err(errno) => return Err(errno),
         }
     };

@@ -65,15 +65,15 @@ fn kill_removes_what_the_session_wrote_and_keeps_what_persists() {
     let home = Home::new();
     home.configure("[session]\npersist = [\".claude\", \"notes\"]\n");
     home.start("work", "sleep 1000");
-    let script = "echo login > ~/.claude/creds; echo note > ~/notes/n; echo junk > ~/junk; mkdir -m 000 ~/locked";
+    let script = "echo login > ~/.claude/creds; mkdir -p ~/notes; echo note > ~/notes/n; echo junk > ~/junk; mkdir -m 000 ~/locked";
     home.inside("work", script).ok();
     let session = home.coop_home().join("sessions/work");
-    assert_eq!(fs::read_to_string(session.join("persist/.claude/creds")).unwrap(), "login\n");
     home.coop(&["kill"]).ok();
     for gone in ["upper", "work", "session.json"] {
         assert!(!session.join(gone).exists(), "{gone} is still there");
     }
     assert_eq!(fs::read_to_string(session.join("persist/notes/n")).unwrap(), "note\n");
+    assert_eq!(fs::read_to_string(session.join("persist/.claude/creds")).unwrap(), "login\n");
     assert_eq!(home.rows().len(), 0, "what persists is no session");
     home.start("work", "sleep 1000");
     assert_eq!(home.inside("work", "cat ~/.claude/creds; ls -A ~").ok().out.lines().next(), Some("login"));

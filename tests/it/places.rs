@@ -135,17 +135,6 @@ fn a_terminal_of_no_size_and_an_unknown_term() {
 }
 
 #[test]
-fn attaching_without_a_terminal_is_an_error() {
-    let home = Home::new();
-    home.start("work", "sleep 1000");
-    let ran = home.coop(&["attach"]);
-    assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.err.contains("terminal"), "{}", ran.err);
-    let ran = home.coop(&[]);
-    assert!(ran.code == 1 && ran.err.contains("-d"), "{ran:?}");
-}
-
-#[test]
 fn a_user_without_a_home_or_a_name() {
     let home = Home::new();
     let mut command = home.command(&["-d", "--", "sleep", "1000"]);

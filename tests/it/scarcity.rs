@@ -26,7 +26,7 @@ fn a_full_disk_is_an_error_that_says_so() {
         return skip("mounting a small file system needs root");
     }
     let home = Home::new();
-    let ran = on_small_disk(&home, 64, &format!("{FILL}; \"$COOP\" ls"));
+    let ran = on_small_disk(&home, 64, &format!("{FILL}; \"$COOP\" ls; code=$?; \"$COOP\" shutdown; exit $code"));
     assert!(ran.code == 0 || ran.code == 4, "{ran:?}");
     if ran.code == 4 {
         ran.complains_of(&["space"]);

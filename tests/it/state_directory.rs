@@ -44,6 +44,7 @@ fn a_symlink_for_a_state_directory_is_refused() {
     symlink(&target, home.coop_home()).unwrap();
     home.coop(&["ls"]).fails_with(4).complains_of(&["symbolic link"]);
     assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+    fs::remove_file(home.coop_home()).unwrap();
 }
 
 #[test]
@@ -108,6 +109,9 @@ fn a_state_directory_of_somebody_else_is_refused() {
     let mut command = home.command(&["ls"]);
     let ran = crate::ran::Ran::of(command.env("COOP_HOME", &foreign)).fails_with(4);
     ran.complains_of(&["belongs to"]);
+    if is_root() {
+        fs::remove_dir(home.coop_home()).unwrap();
+    }
 }
 
 #[test]

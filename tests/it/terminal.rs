@@ -171,7 +171,10 @@ impl Terminal {
         let (rows_word, cols_word) = (rows.to_string(), cols.to_string());
         let words = ["-F", &self.path, "rows", &rows_word, "cols", &cols_word];
         assert!(Command::new("stty").args(words).status().unwrap().success());
-        self.seen.lock().unwrap().screen.screen_mut().set_size(rows, cols);
+        // What a terminal of no size shows is nobody's business.
+        if rows > 0 && cols > 0 {
+            self.seen.lock().unwrap().screen.screen_mut().set_size(rows, cols);
+        }
     }
 
     /// Closes the window: the program is hung up. Gives the program.

@@ -3,12 +3,19 @@
 use crate::home::Home;
 use crate::wait::LIMIT;
 
-const DEMANDING: &str = "[agent]\ncommand = \"sh\"\nargs = [\"-c\", \"sleep 1000\"]\n[mounts]\n\"~/\" = \"/home-of-host\"\n[env]\nT = \"$HOST_TOKEN\"\n";
+const DEMANDING: &str = "[agent]\ncommand = \"sh\"\nargs = [\"-c\", \"sleep 1000\"]\n[mounts]\n\"~/data\" = \"/home-of-host\"\n[env]\nT = \"$HOST_TOKEN\"\n";
+
+/// A project that wants more than its user gives; what it wants is there.
+fn demanding() -> Home {
+    let home = Home::new();
+    home.write("home/data/file", "data");
+    home.write("work/coop.toml", DEMANDING);
+    home
+}
 
 #[test]
 fn without_a_terminal_an_untrusted_project_is_an_error_with_the_list() {
-    let home = Home::new();
-    home.write("work/coop.toml", DEMANDING);
+    let home = demanding();
     let ran = home.coop(&["-d"]).fails_with(1);
     ran.clone().complains_of(&["coop trust", "/home-of-host", "HOST_TOKEN", "sh"]);
     assert_eq!(home.rows().len(), 0);
@@ -18,8 +25,7 @@ fn without_a_terminal_an_untrusted_project_is_an_error_with_the_list() {
 
 #[test]
 fn what_was_trusted_works_until_it_changes() {
-    let home = Home::new();
-    home.write("work/coop.toml", DEMANDING);
+    let home = demanding();
     let out = home.coop(&["trust", "--yes"]).ok();
     assert!((out.out + &out.err).contains("/home-of-host"));
     home.coop(&["-d"]).ok();
@@ -35,8 +41,7 @@ fn what_was_trusted_works_until_it_changes() {
 
 #[test]
 fn on_a_terminal_the_question_is_asked() {
-    let home = Home::new();
-    home.write("work/coop.toml", DEMANDING);
+    let home = demanding();
     let mut no = home.terminal(&["-d"]);
     no.wait_for_text("/home-of-host", LIMIT);
     no.type_keys("n\r");
