@@ -81,6 +81,7 @@ pub fn start_over_me(orders: &Orders, listener: impl AsFd) -> io::Result<OwnedFd
 
 pub fn run(words: Vec<OsString>) -> i32 {
     let Some(orders) = Orders::from_words(&words) else { return 2 };
+    process::call_me(c"coop-guard");
     log::start(&orders.home.log(), orders.verbose);
     let adopts = words.get(4).is_some_and(|word| word == "adopt");
     match guard(&orders, adopts) {

@@ -29,6 +29,7 @@ const HANDOVER_LIMIT: Duration = Duration::from_secs(10);
 
 pub fn run(words: Vec<OsString>) -> i32 {
     let Some(orders) = Orders::from_words(&words) else { return 2 };
+    process::call_me(c"coop-daemon");
     log::start(&orders.home.log(), orders.verbose);
     match start(&orders) {
         Ok(()) => 0,

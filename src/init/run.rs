@@ -24,6 +24,7 @@ use std::os::fd::OwnedFd;
 
 /// Runs as PID 1 until the box is empty and told to end; returns the process's exit code.
 pub fn run() -> i32 {
+    process::call_me(c"coop-init");
     let Ok(control) = take_control() else { return 1 };
     match prepare(&control) {
         Ok((spare, build, around)) => match Init::new(control, spare, build.session, around) {

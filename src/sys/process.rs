@@ -129,6 +129,12 @@ pub fn unshare(flags: CloneFlags) -> nix::Result<()> {
     nix::sched::unshare(flags)
 }
 
+/// How `ps` and `top` call this process: what was exec'ed is `/proc/self/exe`, which says nothing. Where it cannot be
+/// set, nothing depends on it.
+pub fn call_me(name: &std::ffi::CStr) {
+    nix::sys::prctl::set_name(name).ok();
+}
+
 /// Makes orphaned descendants ours to reap, as nobody else may be there to do it (containers).
 pub fn become_subreaper() -> nix::Result<()> {
     nix::sys::prctl::set_child_subreaper(true)

@@ -65,7 +65,7 @@ fn kill_removes_what_the_session_wrote_and_keeps_what_persists() {
     let home = Home::new();
     home.configure("[session]\npersist = [\".claude\", \"notes\"]\n");
     home.start("work", "sleep 1000");
-    let script = "echo login > ~/.claude/creds; mkdir -p ~/notes; echo note > ~/notes/n; echo junk > ~/junk; mkdir -m 000 ~/locked";
+    let script = "mkdir -p ~/.claude ~/notes; echo login > ~/.claude/creds; echo note > ~/notes/n; echo junk > ~/junk; mkdir -m 000 ~/locked";
     home.inside("work", script).ok();
     let session = home.coop_home().join("sessions/work");
     home.coop(&["kill"]).ok();
@@ -81,12 +81,45 @@ fn kill_removes_what_the_session_wrote_and_keeps_what_persists() {
 }
 
 #[test]
+fn a_lost_session_that_is_killed_keeps_what_persists() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    home.inside("work", "mkdir -p ~/.claude; echo login > ~/.claude/creds; echo junk > ~/junk").ok();
+    processes::send(home.init("work"), nix::sys::signal::Signal::SIGKILL);
+    home.wait_for_state("work", "lost");
+    home.coop(&["kill"]).ok();
+    home.start("work", "sleep 1000");
+    assert_eq!(home.inside("work", "cat ~/.claude/creds; ls ~").ok().out, "login\n");
+}
+
+/// What persists is taken from a tree that the box has written, by a daemon that can reach the whole host.
+#[test]
+fn a_link_where_something_persists_leads_nowhere_on_the_host() {
+    let home = Home::new();
+    let decoy = home.write("decoy/opencode/file", "decoy");
+    let links = [".config", ".local/share", ".claude"];
+    for (round, link) in links.iter().cycle().take(6).enumerate() {
+        home.start("work", "sleep 1000");
+        let target = if *link == ".claude" { home.root().join("decoy/opencode") } else { home.root().join("decoy") };
+        let script = format!("mkdir -p ~/.local; rm -rf ~/{link}; ln -s {} ~/{link}", target.display());
+        home.inside("work", &script).ok();
+        let force: &[&str] = if round < 3 { &["kill"] } else { &["kill", "-f"] };
+        home.coop(force).ok();
+        assert_eq!(fs::read_to_string(&decoy).unwrap(), "decoy", "{link}");
+    }
+    let ran = home.coop(&["-d", "--", "sleep", "1000"]);
+    assert_eq!(fs::read_to_string(&decoy).unwrap(), "decoy", "{ran:?}");
+    assert_ne!(home.inside("work", "cat ~/.claude/file").out, "decoy");
+    assert_eq!(fs::read_dir(home.root().join("decoy/opencode")).unwrap().count(), 1);
+}
+
+#[test]
 fn a_persistent_directory_of_the_user_is_shared_by_all_sessions() {
     let home = Home::new();
     home.configure("[session]\npersist_scope = \"user\"\n");
     home.start("one", "sleep 1000");
     home.start("two", "sleep 1000");
-    home.inside("one", "echo login > $CLAUDE_CONFIG_DIR/creds").ok();
+    home.inside("one", "mkdir -p $CLAUDE_CONFIG_DIR; echo login > $CLAUDE_CONFIG_DIR/creds").ok();
     assert_eq!(home.inside("two", "cat ~/.claude/creds").ok().out, "login\n");
 }
 
