@@ -4,31 +4,30 @@
 //! daemon starts as PID 1 of every box. The modules stand in three rings; a module imports only from those above it.
 
 // -- Ring 1, pure: no clock, file, socket, task or unsafe. Time and bytes come in as arguments. --------------------------
-/// Coopfile layers and what they mean.
-#[deny(unsafe_code)]
-mod config;
 /// Words of the domain, each parsed once.
 #[deny(unsafe_code)]
 mod name;
-/// What is on every wire.
-#[deny(unsafe_code)]
-mod proto;
 /// What a session is made from and how it lives: specification, restart policy, fan-out.
 #[deny(unsafe_code)]
 mod session;
+/// What is on every wire.
+#[deny(unsafe_code)]
+mod proto;
 /// Terminals: ring arithmetic, detach keys, modes.
 #[deny(unsafe_code)]
 mod term;
+/// Coopfile layers and what they mean.
+#[deny(unsafe_code)]
+mod config;
 
 // -- Ring 2, the host: files and system calls, blocking, no tokio. -------------------------------------------------------
+/// System calls: the only `unsafe`.
+#[allow(clippy::disallowed_methods)]
+mod sys;
 /// `~/.coop`.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod home;
-/// PID 1 of a box.
-#[deny(unsafe_code)]
-#[allow(clippy::disallowed_methods)]
-mod init;
 /// From the command line, Coopfiles and the host's environment to the specification of a session.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
@@ -37,15 +36,12 @@ mod launch;
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod sandbox;
-/// System calls: the only `unsafe`.
-#[allow(clippy::disallowed_methods)]
-mod sys;
-
-// -- Ring 3, tokio (the client: a blocking loop). ------------------------------------------------------------------------
-/// The command line, one file a verb.
+/// PID 1 of a box.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
-mod client;
+mod init;
+
+// -- Ring 3, tokio (the client: a blocking loop). ------------------------------------------------------------------------
 /// The guard, and the daemon's actors.
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
@@ -54,6 +50,14 @@ mod daemon;
 #[deny(unsafe_code)]
 #[allow(clippy::disallowed_methods)]
 mod ipc;
+/// The daemon's process: actors and doors put together.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod serve;
+/// The command line, one file a verb.
+#[deny(unsafe_code)]
+#[allow(clippy::disallowed_methods)]
+mod client;
 
 use std::process::ExitCode;
 
@@ -69,7 +73,7 @@ fn main() -> ExitCode {
             _ => session::spec::NetworkMode::None,
         }),
         Some("__guard") => daemon::guard::run(words.collect()),
-        Some("__daemon") => daemon::run::run(words.collect()),
+        Some("__daemon") => serve::run(words.collect()),
         _ => client::run(),
     };
     ExitCode::from(u8::try_from(code).unwrap_or(1))

@@ -58,10 +58,7 @@ pub enum Over {
 pub fn verb(context: &Context, session: Option<&str>, pty: PtyId, view: bool) -> Result<i32, Failure> {
     let mut daemon = context.daemon()?;
     let row = find::session(context, &mut daemon, session)?;
-    if row.pid.is_none() {
-        let text = format!("session {} is lost: its processes are gone", row.name);
-        return Err(Failure::new(GENERAL, text).hinted(format!("`coop restart {}` starts it again", row.name)));
-    }
+    find::must_live(&row)?;
     let mut target = Target::of(&row, pty);
     target.view = view;
     attach(context, daemon, target)

@@ -4,6 +4,7 @@ use crate::client::Context;
 use crate::client::connect::Daemon;
 use crate::client::failure::BAD_ARGUMENTS;
 use crate::client::failure::Failure;
+use crate::client::failure::GENERAL;
 use crate::client::failure::NO_SESSION;
 use crate::launch::workspace;
 use crate::name::SessionName;
@@ -55,4 +56,14 @@ pub fn in_workspace(rows: Vec<Row>, directory: &Path) -> Result<Option<Row>, Fai
         }
     }
     Ok(here.pop())
+}
+
+/// A session without processes has no terminal to attach to.
+pub fn must_live(row: &Row) -> Result<(), Failure> {
+    if row.pid.is_some() {
+        return Ok(());
+    }
+    let text = format!("session {} is lost: its processes are gone", row.name);
+    Err(Failure::new(GENERAL, text)
+        .hinted(format!("`coop restart {}` starts it again on what it had written", row.name)))
 }

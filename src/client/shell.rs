@@ -14,6 +14,7 @@ const EOT: u8 = 0x04;
 pub fn verb(context: &Context, session: Option<&str>, command: Option<String>) -> Result<i32, Failure> {
     let mut daemon = context.daemon()?;
     let row = find::session(context, &mut daemon, session)?;
+    find::must_live(&row)?;
     let pty = daemon.call(Shell { session: row.name.clone(), command, size: screen::size() })?;
     let mut target = Target::of(&row, pty);
     target.end_of_input = Some(EOT);

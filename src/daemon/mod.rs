@@ -9,7 +9,6 @@ pub mod link;
 pub mod log;
 pub mod opening;
 pub mod remove;
-pub mod run;
 pub mod session;
 pub mod supervisor;
 pub mod terminal;

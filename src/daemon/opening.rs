@@ -23,16 +23,18 @@ pub struct Opening {
 pub fn on_attach(output: &[u8]) -> Opening {
     let mut modes = ModeTracker::new();
     modes.feed(output);
-    let mut screen = Vec::new();
-    if !modes.in_alternate_screen() {
-        let from = output.len().saturating_sub(REPLAY_BYTES);
-        // The very beginning of the output is a good place too.
-        let start = if from == 0 { 0 } else { from + modes::line_start_after(&output[from..]).unwrap_or(0) };
-        screen = queries::without_queries(&output[start..]);
-        screen.extend_from_slice(b"\x1b[0m");
+    let from = output.len().saturating_sub(REPLAY_BYTES);
+    // The very beginning of the output is a good place too.
+    let start = if from == 0 { 0 } else { from + modes::line_start_after(&output[from..]).unwrap_or(0) };
+    let (replay, unfinished) = queries::without_queries(&output[start..]);
+    let full_screen = modes.in_alternate_screen();
+    let mut screen = b"\x1b[m".to_vec();
+    if !full_screen {
+        screen.extend(replay);
     }
+    // Last: what counts is how the modes stood in the end.
     screen.extend(modes.replay());
-    Opening { screen, resume_before_end: 0, wants_redraw: modes.in_alternate_screen() }
+    Opening { screen, resume_before_end: unfinished, wants_redraw: full_screen }
 }
 
 /// For a client that fell behind: `output` is the newest part of what can still be read.
@@ -54,7 +56,7 @@ mod tests {
     fn a_shells_output_is_shown_from_a_line_start() {
         let output = b"x".repeat(REPLAY_BYTES).into_iter().chain(*b"\nlast\r\n$ ").collect::<Vec<_>>();
         let opening = on_attach(&output);
-        assert!(opening.screen.starts_with(b"last\r\n$ "));
+        assert_eq!(opening.screen, b"\x1b[mlast\r\n$ ");
         assert!(!opening.wants_redraw);
     }
 
@@ -63,6 +65,12 @@ mod tests {
         let opening = on_attach(b"$ vim\r\n\x1b[?1049h\x1b[2Jtext");
         assert!(opening.wants_redraw);
         assert!(!opening.screen.windows(4).any(|part| part == b"text"));
+    }
+
+    #[test]
+    fn a_sequence_that_is_not_finished_goes_on_whole() {
+        let opening = on_attach(b"text \x1b[38;5");
+        assert_eq!((opening.screen.as_slice(), opening.resume_before_end), (b"\x1b[mtext ".as_slice(), 6));
     }
 
     #[test]

@@ -62,6 +62,14 @@ pub struct Made {
     born: Born,
 }
 
+/// How many clients there are: doors count, the supervisor looks.
+#[derive(Debug, Default)]
+pub struct Connected {
+    pub all: AtomicUsize,
+    /// Of them, those that have a terminal: they must hear it when the daemon goes.
+    pub attached: AtomicUsize,
+}
+
 #[derive(Debug)]
 enum Entry {
     /// It is being built; all who ask for it meanwhile wait.
@@ -77,7 +85,7 @@ pub struct Supervisor {
     sessions: BTreeMap<SessionName, Entry>,
     inbox: mpsc::Receiver<ToSupervisor>,
     address: mpsc::Sender<ToSupervisor>,
-    connections: Arc<AtomicUsize>,
+    clients: Arc<Connected>,
     idle_exit: Duration,
     open_files: u64,
 }
@@ -90,16 +98,15 @@ impl Supervisor {
             sessions: BTreeMap::new(),
             inbox,
             address: address.clone(),
-            connections: Arc::new(AtomicUsize::new(0)),
+            clients: Arc::new(Connected::default()),
             idle_exit,
             open_files,
         };
         (supervisor, address)
     }
 
-    /// How many clients are connected: doors count, the supervisor looks.
-    pub fn connections(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.connections)
+    pub fn clients(&self) -> Arc<Connected> {
+        Arc::clone(&self.clients)
     }
 
     /// Takes over what an earlier daemon left. Called before the first client is served.
@@ -132,7 +139,7 @@ impl Supervisor {
     pub async fn run(mut self) -> bool {
         let mut idle_since = Instant::now();
         loop {
-            let idle = self.sessions.is_empty() && self.connections.load(Ordering::Relaxed) == 0;
+            let idle = self.sessions.is_empty() && self.clients.all.load(Ordering::Relaxed) == 0;
             if !idle {
                 idle_since = Instant::now();
             }
@@ -171,7 +178,7 @@ impl Supervisor {
             for gone in goodbyes {
                 gone.await.ok();
             }
-            while self.connections.load(Ordering::Relaxed) > 0 {
+            while self.clients.attached.load(Ordering::Relaxed) > 0 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };

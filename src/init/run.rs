@@ -25,9 +25,9 @@ use std::os::fd::OwnedFd;
 /// Runs as PID 1 until the box is empty and told to end; returns the process's exit code.
 pub fn run() -> i32 {
     process::call_me(c"coop-init");
-    let Ok(control) = take_control() else { return 1 };
+    let (Ok(control), Ok(spare)) = (take_control(), keep_spare()) else { return 1 };
     match prepare(&control) {
-        Ok((spare, build, around)) => match Init::new(control, spare, build.session, around) {
+        Ok((build, around)) => match Init::new(control, spare, build.session, around) {
             Ok(init) => init.serve(),
             Err(_) => 1,
         },
@@ -50,7 +50,7 @@ fn take_control() -> std::io::Result<OwnedFd> {
     process::owned_number(control)
 }
 
-fn prepare(control: &OwnedFd) -> Result<(OwnedFd, Build, Surroundings), SandboxError> {
+fn prepare(control: &OwnedFd) -> Result<(Build, Surroundings), SandboxError> {
     let orders = receive_build(control)?;
     // Only now, inside the outer user namespace: earlier the maps could not have been written.
     caps::become_undumpable().during(|| "cannot make the init undumpable".to_owned())?;
@@ -62,9 +62,8 @@ fn prepare(control: &OwnedFd) -> Result<(OwnedFd, Build, Surroundings), SandboxE
     if orders.boxed.network == NetworkMode::None {
         crate::sys::net::loopback_up().during(|| "cannot bring up the loopback device".to_owned())?;
     }
-    let spare = keep_spare().during(|| "cannot keep a spare socket".to_owned())?;
     let around = surroundings(&orders)?;
-    Ok((spare, orders, around))
+    Ok((orders, around))
 }
 
 fn receive_build(control: &OwnedFd) -> Result<Build, SandboxError> {
@@ -107,5 +106,6 @@ fn surroundings(orders: &Build) -> Result<Surroundings, SandboxError> {
         path,
         directory: boxed.workspace.clone(),
         open_files: orders.open_files,
+        inner: None,
     })
 }

@@ -1,5 +1,6 @@
 //! The init's loop: PTYs into rings, children reaped, the daemon's wishes carried out. It sleeps in one `poll`.
 
+use crate::init::ending;
 use crate::init::pty::BoxPty;
 use crate::init::pty::Turn;
 use crate::init::spawn;
@@ -229,7 +230,10 @@ impl Init {
             ToInit::Follow { pty, at, holds } => self.follow(pty, at, holds),
             ToInit::Unfollow { pty } => self.with(pty, BoxPty::unfollow),
             ToInit::Signal { pty, signal } => self.signal(pty, signal),
-            ToInit::TerminateAll => self.terminate_all(),
+            ToInit::TerminateAll => {
+                self.ending = true;
+                ending::terminate_all();
+            }
             ToInit::Close { pty } => self.close(pty),
             ToInit::Acknowledge { pty } => self.with(pty, BoxPty::acknowledge),
             ToInit::Bye => self.ptys.values_mut().for_each(BoxPty::unfollow),
@@ -255,7 +259,7 @@ impl Init {
                 return Err("its program is still running".to_owned());
             }
             pty.freshen().map_err(|errno| format!("cannot reset the terminal: {errno}"))?;
-            let pid = spawn::spawn(&argv, &pty.pty.slave, &self.around).map_err(|error| error.to_string())?;
+            let pid = spawn::spawn(&argv, &pty.pty.slave, &mut self.around).map_err(|error| error.to_string())?;
             pty.started_again(argv, pid);
             return Ok(pid);
         }
@@ -267,7 +271,7 @@ impl Init {
         pty::set_size(&opened.slave, size).map_err(|errno| format!("cannot size the terminal: {errno}"))?;
         let geometry = Geometry::new(RING_BYTES).expect("the default size is a power of two");
         let ring = RingWriter::create(geometry).map_err(|errno| format!("cannot make the output ring: {errno}"))?;
-        let pid = spawn::spawn(&argv, &opened.slave, &self.around).map_err(|error| error.to_string())?;
+        let pid = spawn::spawn(&argv, &opened.slave, &mut self.around).map_err(|error| error.to_string())?;
         self.ptys.insert(id, BoxPty::new(id, opened, ring, argv, pid));
         Ok(pid)
     }
@@ -288,29 +292,10 @@ impl Init {
         }
     }
 
-    /// To the program's whole process group: it leads one. A signal it has stopped itself against is followed by SIGCONT.
     fn signal(&mut self, id: PtyId, signal: i32) {
         let pid = self.ptys.get(&id).and_then(BoxPty::running_pid);
         if let (Some(pid), Ok(signal)) = (pid, Signal::try_from(signal)) {
-            let sent = nix::sys::signal::killpg(pid, signal).is_ok();
-            if sent && signal == Signal::SIGTERM {
-                // An interactive shell ignores SIGTERM and ends at SIGHUP; a stopped program notices neither.
-                for also in [Signal::SIGHUP, Signal::SIGCONT] {
-                    if nix::sys::signal::killpg(pid, also).is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    fn terminate_all(&mut self) {
-        self.ending = true;
-        for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGCONT] {
-            // -1 from PID 1 of a pid namespace: every process of the box but the init. ESRCH: there is none.
-            if nix::sys::signal::kill(Pid::from_raw(-1), signal).is_err() {
-                return;
-            }
+            ending::signal_group(pid, signal);
         }
     }
 

@@ -31,6 +31,9 @@ pub struct Surroundings {
     /// Where programs start.
     pub directory: std::path::PathBuf,
     pub open_files: u64,
+    /// The inner user namespace: made by the box's first program, entered by all later ones, so that they see and may
+    /// trace each other.
+    pub inner: Option<OwnedFd>,
 }
 
 /// A program that did not start.
@@ -47,7 +50,7 @@ fn failed(what: &str) -> impl FnOnce(Errno) -> SpawnError + use<> {
 }
 
 /// Starts `argv` with `terminal` as its controlling terminal; returns when it has been exec'ed.
-pub fn spawn(argv: &[String], terminal: &OwnedFd, around: &Surroundings) -> Result<Pid, SpawnError> {
+pub fn spawn(argv: &[String], terminal: &OwnedFd, around: &mut Surroundings) -> Result<Pid, SpawnError> {
     let words: Result<Vec<CString>, _> = argv.iter().map(|word| CString::new(word.as_str())).collect();
     let words = words.map_err(|_| failed("a command line cannot hold a NUL byte")(Errno::EINVAL))?;
     let program = argv.first().ok_or_else(|| failed("an empty command line")(Errno::EINVAL))?;
@@ -66,11 +69,23 @@ pub fn spawn(argv: &[String], terminal: &OwnedFd, around: &Surroundings) -> Resu
             drop(reporter);
             let mut why = String::new();
             match File::from(report).take(4096).read_to_string(&mut why) {
-                Ok(0) => Ok(child),
+                Ok(0) => {
+                    if around.inner.is_none() {
+                        around.inner = Some(inner_namespace(child)?);
+                    }
+                    Ok(child)
+                }
                 _ => Err(SpawnError { what: why, errno: Errno::ENOEXEC }),
             }
         }
     }
+}
+
+/// The child has been exec'ed, or has even ended: until it is reaped its namespace can be opened.
+fn inner_namespace(child: Pid) -> Result<OwnedFd, SpawnError> {
+    let path = format!("/proc/{child}/ns/user");
+    nix::fcntl::open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(failed("cannot keep the box's inner namespace"))
 }
 
 /// Who we are: a fresh child of the init, uid 0 of the outer namespace with all its rights. Each step gives some away;
@@ -89,9 +104,19 @@ fn become_program(
         .and_then(|(_, hard)| nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard))
         .map_err(failed("cannot set the limit of open files"))?;
     // The inner namespaces: mounts that come along are locked from here on, and nothing here is over the init.
-    process::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(failed("cannot nest the box"))?;
-    stage1::map_self(around.user.uid, around.user.gid, 0, 0)
-        .map_err(|error| failed("cannot map the user")(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    match &around.inner {
+        Some(inner) => {
+            nix::sched::setns(inner, CloneFlags::CLONE_NEWUSER).map_err(failed("cannot enter the box"))?;
+            process::unshare(CloneFlags::CLONE_NEWNS).map_err(failed("cannot nest the box"))?;
+        }
+        None => {
+            process::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
+                .map_err(failed("cannot nest the box"))?;
+            stage1::map_self(around.user.uid, around.user.gid, 0, 0).map_err(|error| {
+                failed("cannot map the user")(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
+            })?;
+        }
+    }
     caps::drop_all().map_err(failed("cannot drop capabilities"))?;
     caps::no_new_privileges().map_err(failed("cannot set no_new_privs"))?;
     for number in 0..3 {

@@ -3,6 +3,7 @@
 pub mod connection;
 
 use crate::daemon::handle::Handle;
+use crate::daemon::supervisor::Connected;
 use crate::daemon::viewer::Output;
 use crate::daemon::viewer::Viewer;
 use crate::home;
@@ -41,13 +42,20 @@ const SEND_BUFFER_BYTES: usize = 64 << 10;
 pub struct Door {
     pub listener: UnixListener,
     pub handle: Handle,
-    pub connections: Arc<AtomicUsize>,
+    pub clients: Arc<Connected>,
 }
 
-/// Counts a connection for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+/// Counts a client for as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
 
-impl Drop for Counted {
+impl<'a> Counted<'a> {
+    fn one_more(number: &'a AtomicUsize) -> Self {
+        number.fetch_add(1, Ordering::Relaxed);
+        Self(number)
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -59,14 +67,12 @@ impl Door {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    self.connections.fetch_add(1, Ordering::Relaxed);
-                    let counted = Counted(Arc::clone(&self.connections));
-                    let handle = self.handle.clone();
+                    let (handle, clients) = (self.handle.clone(), Arc::clone(&self.clients));
                     tokio::spawn(async move {
-                        if let Err(error) = greet(stream, &handle, born).await {
+                        let _counted = Counted::one_more(&clients.all);
+                        if let Err(error) = greet(stream, &handle, &clients, born).await {
                             tracing::debug!(%error, "a client was let go");
                         }
-                        drop(counted);
                     });
                 }
                 Err(error) => {
@@ -79,7 +85,7 @@ impl Door {
     }
 }
 
-async fn greet(stream: UnixStream, handle: &Handle, born: Instant) -> io::Result<()> {
+async fn greet(stream: UnixStream, handle: &Handle, clients: &Connected, born: Instant) -> io::Result<()> {
     if socket::peer_uid(&stream)? != nix::unistd::geteuid().as_raw() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "a client of another user"));
     }
@@ -100,10 +106,16 @@ async fn greet(stream: UnixStream, handle: &Handle, born: Instant) -> io::Result
     if let Some(seconds) = hello.idle_exit_s.filter(|_| serves) {
         handle.set_idle_exit(Duration::from_secs(seconds)).await;
     }
-    converse(connection, handle, serves, born).await
+    converse(connection, handle, clients, serves, born).await
 }
 
-async fn converse(mut connection: Connection, handle: &Handle, serves: bool, born: Instant) -> io::Result<()> {
+async fn converse(
+    mut connection: Connection,
+    handle: &Handle,
+    clients: &Connected,
+    serves: bool,
+    born: Instant,
+) -> io::Result<()> {
     while let Some(frame) = connection.reader.next().await? {
         let Frame::Control(request) = frame else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "terminal bytes before `attach`"));
@@ -123,7 +135,10 @@ async fn converse(mut connection: Connection, handle: &Handle, serves: bool, bor
             }
             // Carried out for another build, a request could be misunderstood: that client starts a daemon of its own.
             _ if !serves => return Ok(()),
-            Request::Attach(attach) => return attach_to(connection, handle, attach).await,
+            Request::Attach(attach) => {
+                let _counted = Counted::one_more(&clients.attached);
+                return attach_to(connection, handle, attach).await;
+            }
             other => respond(&mut connection.writer, handle, other, born).await?,
         }
     }

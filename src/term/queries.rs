@@ -1,8 +1,9 @@
 //! Questions that programs ask the terminal. Output that is shown a second time must not ask them again: the answers
 //! would be typed into a program that did not ask.
 
-/// `bytes` without terminal queries. An unfinished sequence at the end is left out.
-pub fn without_queries(bytes: &[u8]) -> Vec<u8> {
+/// `bytes` without terminal queries, and how many bytes at their end belong to a sequence or a character that is not
+/// finished there: those are left out.
+pub fn without_queries(bytes: &[u8]) -> (Vec<u8>, usize) {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&b| b == 0x1b || b == 0x05) {
@@ -12,14 +13,26 @@ pub fn without_queries(bytes: &[u8]) -> Vec<u8> {
             rest = &rest[1..]; // ENQ: "who are you"
             continue;
         }
-        let Some(len) = sequence_len(rest) else { return out };
+        let Some(len) = sequence_len(rest) else { return (out, rest.len()) };
         if !is_query(&rest[..len]) {
             out.extend_from_slice(&rest[..len]);
         }
         rest = &rest[len..];
     }
-    out.extend_from_slice(rest);
-    out
+    let unfinished = unfinished_character(rest);
+    out.extend_from_slice(&rest[..rest.len() - unfinished]);
+    (out, unfinished)
+}
+
+/// Length of the UTF-8 character that `bytes` end in the middle of.
+fn unfinished_character(bytes: &[u8]) -> usize {
+    let Some(back) = bytes.iter().rev().take(3).position(|&b| b >= 0xc0) else { return 0 };
+    let needed = match bytes[bytes.len() - 1 - back] {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        _ => 2,
+    };
+    if back + 1 < needed { back + 1 } else { 0 }
 }
 
 /// Length of the escape sequence at the start of `bytes`; `None` when it does not end there.
@@ -98,16 +111,18 @@ mod tests {
         ];
         for query in asked {
             let stream = [b"a", *query, b"b"].concat();
-            assert_eq!(without_queries(&stream), b"ab", "{query:?}");
+            assert_eq!(without_queries(&stream), (b"ab".to_vec(), 0), "{query:?}");
         }
         let kept: &[u8] =
             b"plain \x1b[1;31mred\x1b[0m\x1b]0;title\x07\x1b[?1049h\x1b[22;2t\x1b(B\x1b[>1u\x1b[2 q\x1b7\x1b[4;5H";
-        assert_eq!(without_queries(kept), kept);
+        assert_eq!(without_queries(kept), (kept.to_vec(), 0));
     }
 
     #[test]
     fn an_unfinished_end_is_left_out() {
-        assert_eq!(without_queries(b"ab\x1b[1;"), b"ab");
-        assert_eq!(without_queries(b"ab\x1b"), b"ab");
+        assert_eq!(without_queries(b"ab\x1b[1;"), (b"ab".to_vec(), 4));
+        assert_eq!(without_queries(b"ab\x1b"), (b"ab".to_vec(), 1));
+        assert_eq!(without_queries("aä".as_bytes()), ("aä".into(), 0));
+        assert_eq!(without_queries(&"a日".as_bytes()[..3]), (b"a".to_vec(), 2));
     }
 }

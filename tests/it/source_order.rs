@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// Imports that go against the order, each for a reason that stands where it is made.
 const EXCEPTIONS: &[(&str, &str)] = &[];
 /// Ring 3: the only one that may name tokio.
-const RING_3: &[&str] = &["daemon", "ipc", "client"];
+const RING_3: &[&str] = &["daemon", "ipc", "serve", "client"];
 /// What rings 1 and 2 may use of tokio's family: buffers and framing, which run nothing.
 const FRAMING: &str = "tokio_util::";
 

@@ -127,11 +127,12 @@ impl Session {
             return;
         }
         let effects = self.life.on_exit(exit, self.born.elapsed());
-        if self.life.exit().is_some() {
-            pty.terminal.order(Order::Ended { exit, head });
-        }
         tracing::info!(session = %self.spec.name, %exit, state = %self.life.state(), "the agent ended");
         self.perform(effects).await;
+        // Last, for a client goes when it has heard it.
+        if let Some(pty) = self.ptys.get(&id).filter(|_| self.life.exit().is_some()) {
+            pty.terminal.order(Order::Ended { exit, head });
+        }
     }
 }
 

@@ -83,11 +83,8 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
     let watch = tokio::spawn(watch_guard(orders.clone(), link, guards_listener, handle.clone(), bye_said));
     tokio::spawn(on_signals(handle.clone()));
     listener.set_nonblocking(true)?;
-    let door = ipc::Door {
-        listener: tokio::net::UnixListener::from_std(listener)?,
-        handle,
-        connections: supervisor.connections(),
-    };
+    let door =
+        ipc::Door { listener: tokio::net::UnixListener::from_std(listener)?, handle, clients: supervisor.clients() };
     tokio::spawn(door.serve());
     tracing::info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "serving");
     supervisor.run().await;
