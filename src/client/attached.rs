@@ -139,8 +139,8 @@ impl<'a> Client<'a> {
             return Ok(Some(over));
         }
         self.flush_held_keys();
-        if ready.socket.contains(PollFlags::POLLOUT) && self.wire.write().is_err() {
-            return self.reconnect();
+        if ready.socket.contains(PollFlags::POLLOUT) {
+            self.wire.write_or_drop();
         }
         if ready.socket.intersects(PollFlags::POLLIN | gone) {
             match self.wire.read() {
@@ -200,7 +200,7 @@ impl<'a> Client<'a> {
                 Typed::Detach => {
                     // A daemon that cannot be told sees the connection close.
                     self.wire.queue(&Frame::control(&ClientSays::Detach))?;
-                    self.wire.write().ok();
+                    self.wire.write_or_drop();
                     return Ok(Some(Over::Detached));
                 }
                 Typed::Help => self.screen.show(keys::help_text(self.target.detach_key).as_bytes()),
@@ -230,8 +230,7 @@ impl<'a> Client<'a> {
         }
         // Most keys leave here, without a turn through poll.
         if self.wire.has_output() {
-            // A daemon that is gone shows on the next read.
-            self.wire.write().ok();
+            self.wire.write_or_drop();
         }
         Ok(())
     }

@@ -43,8 +43,15 @@ impl Wire {
         self.codec.decode(&mut self.input)
     }
 
-    /// Writes what the socket takes now.
-    pub fn write(&mut self) -> io::Result<()> {
+    /// Writes what the socket takes now. A daemon that is gone takes nothing, but may have said something before it went:
+    /// that, and its going, show when reading.
+    pub fn write_or_drop(&mut self) {
+        if self.write().is_err() {
+            self.output.clear();
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
             match nix::unistd::write(&self.stream, &self.output) {
                 Ok(n) => drop(self.output.split_to(n)),

@@ -34,7 +34,8 @@ pub const MESSAGE_FDS_MAX: usize = 4;
 pub struct Received {
     pub bytes: Vec<u8>,
     pub fds: Vec<OwnedFd>,
-    /// The message was longer than the buffer or carried more descriptors than are taken: its sender breaks the rules.
+    /// The message was longer than is taken: its sender breaks the rules. (Descriptors that are missing are no sign of
+    /// that: the receiver's own limit of open files drops them.)
     pub truncated: bool,
 }
 
@@ -108,10 +109,10 @@ pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Op
         match recvmsg::<()>(fd.as_fd().as_raw_fd(), &mut buffers, Some(&mut control), flags) {
             Ok(message) => {
                 let mut fds = Vec::new();
-                let mut truncated = message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
+                let mut truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
                 match message.cmsgs() {
                     Ok(cmsgs) => cmsgs.for_each(|cmsg| fds.extend(owned_rights(&cmsg))),
-                    Err(_) => truncated = true,
+                    Err(_) => truncated |= !message.flags.contains(MsgFlags::MSG_CTRUNC),
                 }
                 break (message.bytes, fds, truncated);
             }
