@@ -16,6 +16,7 @@ use std::io;
 use std::io::Seek;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 use std::time::Instant;
@@ -79,6 +80,7 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
     let guards_listener = listener.try_clone()?;
     tokio::spawn(reap());
     supervisor.adopt().await?;
+    let own_socket = socket_inode(orders);
     let (bye, bye_said) = oneshot::channel();
     let watch = tokio::spawn(watch_guard(orders.clone(), link, guards_listener, handle.clone(), bye_said));
     tokio::spawn(on_signals(handle.clone()));
@@ -88,14 +90,21 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
     tokio::spawn(door.serve());
     tracing::info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "serving");
     supervisor.run().await;
-    // While this daemon's lock stands nobody starts another, so this name is still its own.
-    if let Err(error) = std::fs::remove_file(orders.home.socket()) {
+    // Somebody may have removed it, and another daemon may have made its own.
+    if socket_inode(orders) == own_socket
+        && let Err(error) = std::fs::remove_file(orders.home.socket())
+    {
         tracing::warn!(%error, "the socket could not be removed");
     }
     if bye.send(()).is_ok() {
         watch.await.map_err(io::Error::other)??;
     }
     Ok(())
+}
+
+/// Which file bears the socket's name now.
+fn socket_inode(orders: &Orders) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(orders.home.socket()).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Children end: stage 1 of every box, inits, a guard that we started.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 ///
 /// Without a command: attach to this workspace's session, start it again if it has ended, or create it.
 #[derive(Debug, Parser)]
-#[command(name = "coop", version, max_term_width = 100)]
+#[command(name = "coop", version, term_width = 80)]
 pub struct Command {
     #[command(flatten)]
     pub global: Global,

@@ -103,9 +103,9 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
         (Some(path), _) => path.clone(),
         (None, _) => "none in this directory".to_owned(),
     };
-    writeln!(out, "Coopfile  {coopfile}")?;
+    writeln!(out, "Coopfile  {}", fitted(&coopfile))?;
     match (&shown.agent, &shown.problem) {
-        (Some(agent), _) => writeln!(out, "Agent     {}", agent.join(" "))?,
+        (Some(agent), _) => writeln!(out, "Agent     {}", fitted(&agent.join(" ")))?,
         (None, problem) => writeln!(out, "Agent     none: {}", problem.as_deref().unwrap_or("unknown"))?,
     }
     let network = match shown.network {
@@ -116,4 +116,10 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
     writeln!(out, "Network   {network}")?;
     let running = shown.sessions.iter().filter(|row| row.state == State::Running).count();
     writeln!(out, "Sessions  {} ({running} running)", shown.sessions.len())
+}
+
+/// Cut to what is left of 80 columns beside the label; nothing in it moves the cursor.
+fn fitted(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    if text.chars().count() <= 70 { text } else { text.chars().take(69).chain(['…']).collect() }
 }

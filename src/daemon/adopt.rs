@@ -79,6 +79,11 @@ async fn adopt(home: &CoopHome, pid: i32) -> io::Result<(Born, Report)> {
     let report = tokio::time::timeout(ANSWER_LIMIT, first_report(&link))
         .await
         .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
+    // What it says of itself is untrusted; what it was started with it cannot change.
+    let environment = process.environ().map_err(io::Error::other)?;
+    if environment.get(OsStr::new("COOP_SESSION")).is_none_or(|name| name != report.session.name.as_str()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it goes by another name than it was given"));
+    }
     Ok((Born { link, pidfd, pid }, report))
 }
 

@@ -77,8 +77,12 @@ impl Link {
 impl Following {
     /// Takes what came with a `following` message. Nothing of it is believed unchecked.
     pub fn take(fds: Vec<OwnedFd>, typed: Vec<(u64, u64)>) -> Result<Self, String> {
-        let [ring, page, wake, master] =
-            <[OwnedFd; 4]>::try_from(fds).map_err(|fds| format!("{} descriptors came instead of 4", fds.len()))?;
+        let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).map_err(|fds| {
+            format!(
+                "{} of 4 descriptors arrived: most likely the daemon's limit of open files is reached (`ulimit -Hn`)",
+                fds.len()
+            )
+        })?;
         let ring = RingReader::map(&ring).map_err(|error| error.to_string())?;
         let page = FollowerPage::map(&page).map_err(|error| error.to_string())?;
         for fd in [&wake, &master] {

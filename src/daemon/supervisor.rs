@@ -49,6 +49,8 @@ pub enum ToSupervisor {
     Ended {
         name: SessionName,
     },
+    /// Another daemon serves the sessions: this one has lost its place.
+    Displaced,
     IdleExit(Duration),
     Shutdown {
         replaced: bool,
@@ -151,6 +153,10 @@ impl Supervisor {
                         self.leave(replaced).await;
                         return replaced;
                     }
+                    Some(ToSupervisor::Displaced) => {
+                        self.leave(true).await;
+                        return true;
+                    }
                     Some(message) => self.on_message(message).await,
                     None => return false,
                 },
@@ -196,7 +202,7 @@ impl Supervisor {
             ToSupervisor::RemoveLost(name, reply) => drop(reply.send(self.remove_lost(&name))),
             ToSupervisor::Ended { name } => drop(self.sessions.remove(&name)),
             ToSupervisor::IdleExit(after) => self.idle_exit = after,
-            ToSupervisor::Shutdown { .. } => {}
+            ToSupervisor::Shutdown { .. } | ToSupervisor::Displaced => {}
         }
     }
 

@@ -48,8 +48,8 @@ impl LaunchError {
     /// What to try next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Directory { .. } | Self::NotADirectory { .. } => "name an existing directory with -w DIR".to_owned(),
-            Self::RefusedWorkspace { .. } => "name another directory with -w DIR".to_owned(),
+            Self::Directory { .. } | Self::NotADirectory { .. } => "name a directory that exists".to_owned(),
+            Self::RefusedWorkspace { .. } => "choose another directory".to_owned(),
             Self::Untrusted(_) => "read the list and the file, then confirm with `coop trust`".to_owned(),
             Self::NoProgram { key: "--", .. } => "programs come from the host's PATH and the workspace".to_owned(),
             Self::NoProgram { key, .. } => format!("install it, or correct {key} in coop.toml"),

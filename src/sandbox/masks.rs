@@ -82,6 +82,10 @@ pub const ETC_SECRETS: &[&str] = &[
     "git-credentials",
 ];
 
+/// Elsewhere: directories of the host's trees in which daemons listen. A socket can be connected to through a read-only
+/// mount.
+pub const SOCKET_DIRECTORIES: &[&str] = &["/nix/var/nix/daemon-socket", "/nix/var/nix/gc-socket"];
+
 /// Names of SSH host keys below `/etc/ssh`.
 pub fn is_ssh_host_key(name: &str) -> bool {
     name.starts_with("ssh_host_") && name.ends_with("_key")

@@ -92,6 +92,7 @@ pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
     for secret in &view.etc_secrets {
         ops.push(Op::Mask { at: secret.clone() });
     }
+    ops.extend(masks::SOCKET_DIRECTORIES.iter().map(|at| Op::Mask { at: at.into() }));
     hidden(&mut ops, spec, view);
     ops
 }

@@ -113,6 +113,8 @@ pub struct Session {
 enum Over {
     /// The init is gone.
     InitGone,
+    /// Another daemon has the init: this one has been replaced without having been asked.
+    Displaced,
     Left(oneshot::Sender<()>),
 }
 
@@ -210,6 +212,11 @@ impl Session {
                 done.send(()).ok();
             }
             Over::InitGone => self.end().await,
+            Over::Displaced => {
+                self.tell_terminals(|| Order::Bye { replaced: true });
+                // A supervisor that is gone is going anyway.
+                self.supervisor.send(ToSupervisor::Displaced).await.ok();
+            }
         }
     }
 
@@ -242,6 +249,10 @@ impl Session {
 
     async fn on_link_lost(&mut self, error: &std::io::Error) -> Option<Over> {
         let dead = tokio::time::timeout(Duration::from_secs(1), self.pidfd.readable()).await;
+        if dead.is_err() && error.kind() == std::io::ErrorKind::UnexpectedEof {
+            tracing::warn!(session = %self.spec.name, "another daemon has taken over");
+            return Some(Over::Displaced);
+        }
         if dead.is_err() {
             tracing::error!(session = %self.spec.name, %error, "an init breaks the rules: its session is ended");
             process::pidfd_signal(self.pidfd.get_ref(), Signal::SIGKILL).ok();
@@ -309,6 +320,8 @@ impl Session {
     async fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                // A session that is being killed starts nothing any more.
+                Effect::Start if self.killing.is_some() => {}
                 Effect::Start => {
                     let (pty, argv) = (PtyId::AGENT, self.spec.agent.clone());
                     self.tell_init(&ToInit::Spawn { pty, argv, size: WinSize::DEFAULT }).await;

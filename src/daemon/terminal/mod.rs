@@ -338,9 +338,15 @@ impl Terminal {
         self.counts.local.store(number(self.members.len() - viewing), Ordering::Relaxed);
     }
 
+    /// The init has closed. Why, the session knows, and will say.
     fn lose_init(&mut self) {
         self.following = None;
-        self.tell_all(&DaemonSays::Gone { why: "the session's init is gone".to_owned() });
+    }
+
+    pub(super) fn break_off(&mut self) {
+        tracing::error!(pty = %self.pty, "a ring contradicts itself: its session is broken");
+        self.following = None;
+        self.tell_all(&DaemonSays::Gone { why: "the session's output ring is broken".to_owned() });
     }
 }
 

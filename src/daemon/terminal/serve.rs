@@ -10,7 +10,6 @@ use crate::init::pty::is_worth_waking;
 use crate::proto::door::DaemonSays;
 use crate::session::fanout::Next;
 use crate::session::fanout::ViewerId;
-use crate::sys::ring::RingError;
 use crate::sys::ring::Taken;
 use crate::sys::socket;
 use std::time::Duration;
@@ -116,10 +115,7 @@ impl Terminal {
         match following.ring.take(from, upto - from, &mut bytes) {
             Ok(Taken::Bytes(_)) => out.push(Output::Bytes(bytes)),
             Ok(Taken::Overwritten { .. }) => self.fanout.overwritten(id),
-            Err(RingError::Nonsense | RingError::Unsound | RingError::Map(_)) => {
-                tracing::error!(pty = %self.pty, "a ring contradicts itself: its session is broken");
-                self.lose_init();
-            }
+            Err(_) => self.break_off(),
         }
     }
 
