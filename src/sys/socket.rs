@@ -1,23 +1,20 @@
 //! Unix sockets: messages with descriptors, and paths of any length.
 
-use nix::cmsg_space;
 use nix::errno::Errno;
 use nix::sys::socket::AddressFamily;
 use nix::sys::socket::Backlog;
 use nix::sys::socket::ControlMessage;
-use nix::sys::socket::ControlMessageOwned;
 use nix::sys::socket::MsgFlags;
 use nix::sys::socket::SockFlag;
 use nix::sys::socket::SockType;
 use nix::sys::socket::UnixAddr;
-use nix::sys::socket::recvmsg;
 use nix::sys::socket::sendmsg;
 use std::fs::File;
 use std::io;
 use std::io::IoSlice;
-use std::io::IoSliceMut;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
+use std::os::fd::BorrowedFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::os::fd::RawFd;
@@ -25,9 +22,6 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::path::PathBuf;
-
-/// Most descriptors that one message carries.
-pub const MESSAGE_FDS_MAX: usize = 4;
 
 /// A message that arrived.
 #[derive(Debug)]
@@ -101,25 +95,11 @@ pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Op
         }
     };
     let mut bytes = vec![0; len];
-    let mut control = cmsg_space!([RawFd; MESSAGE_FDS_MAX]);
-    let mut buffers = [IoSliceMut::new(&mut bytes)];
-    let mut flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    flags.set(MsgFlags::MSG_DONTWAIT, !wait);
-    let (len, fds, truncated) = loop {
-        match recvmsg::<()>(fd.as_fd().as_raw_fd(), &mut buffers, Some(&mut control), flags) {
-            Ok(message) => {
-                let mut fds = Vec::new();
-                let mut truncated = message.flags.contains(MsgFlags::MSG_TRUNC);
-                match message.cmsgs() {
-                    Ok(cmsgs) => cmsgs.for_each(|cmsg| fds.extend(owned_rights(&cmsg))),
-                    Err(_) => truncated |= !message.flags.contains(MsgFlags::MSG_CTRUNC),
-                }
-                break (message.bytes, fds, truncated);
-            }
-            Err(Errno::EINTR | Errno::ECONNRESET) => {}
-            Err(errno) => return Err(errno),
-        }
-    };
+    let mut flags = libc::MSG_CMSG_CLOEXEC;
+    if !wait {
+        flags |= libc::MSG_DONTWAIT;
+    }
+    let (len, fds, truncated) = receive(fd.as_fd(), &mut bytes, flags)?;
     if len == 0 && fds.is_empty() && !truncated {
         return Ok(None);
     }
@@ -127,12 +107,53 @@ pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Op
     Ok(Some(Received { bytes, fds, truncated }))
 }
 
-fn owned_rights(cmsg: &ControlMessageOwned) -> Vec<OwnedFd> {
-    match cmsg {
-        // SAFETY: the kernel has just installed these descriptors for this message; nobody else knows them.
-        ControlMessageOwned::ScmRights(raw) => raw.iter().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) }).collect(),
-        _ => Vec::new(),
+/// `recvmsg(2)` that loses no descriptor: each one that the kernel has installed is owned here, even when others did not
+/// fit under this process's limit. (The usual wrappers give none of them then, and all stay open for ever.)
+fn receive(fd: BorrowedFd<'_>, bytes: &mut [u8], flags: libc::c_int) -> nix::Result<(usize, Vec<OwnedFd>, bool)> {
+    const SCM_MAX_FD: usize = 253; // net/scm.h: no sender can put more into one message
+    const CONTROL_BYTES: usize = 64 + SCM_MAX_FD * size_of::<RawFd>();
+    let mut control = [0_u64; CONTROL_BYTES.div_ceil(8)];
+    let mut vector = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+    loop {
+        // SAFETY: all-zero is a valid msghdr.
+        let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+        header.msg_iov = &raw mut vector;
+        header.msg_iovlen = 1;
+        header.msg_control = control.as_mut_ptr().cast();
+        header.msg_controllen = CONTROL_BYTES;
+        // SAFETY: the header points to live buffers of the lengths that it states, aligned as cmsghdr must be.
+        let received = unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut header, flags) };
+        match Errno::result(received) {
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Err(errno) => return Err(errno),
+            Ok(len) => {
+                let truncated = header.msg_flags & libc::MSG_TRUNC != 0;
+                let len = usize::try_from(len).map_err(|_| Errno::EIO)?;
+                return Ok((len, installed(&header), truncated));
+            }
+        }
     }
+}
+
+/// The descriptors that came with a message.
+fn installed(header: &libc::msghdr) -> Vec<OwnedFd> {
+    let mut fds = Vec::new();
+    // SAFETY: the kernel has just filled the control buffer that the header describes; the CMSG macros stay within it. The
+    // descriptors were installed for this message, so nobody else owns them.
+    unsafe {
+        let mut cmsg = libc::CMSG_FIRSTHDR(header);
+        while let Some(found) = cmsg.as_ref() {
+            if found.cmsg_level == libc::SOL_SOCKET && found.cmsg_type == libc::SCM_RIGHTS {
+                let data = libc::CMSG_DATA(cmsg).cast::<RawFd>();
+                let bytes = found.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize);
+                for index in 0..bytes / size_of::<RawFd>() {
+                    fds.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
+                }
+            }
+            cmsg = libc::CMSG_NXTHDR(header, cmsg);
+        }
+    }
+    fds
 }
 
 /// The user at the other end.
@@ -175,4 +196,41 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     nix::sys::socket::bind(socket.as_raw_fd(), &UnixAddr::new(&short.path)?)?;
     nix::sys::socket::listen(&socket, Backlog::new(1024)?)?;
     Ok(UnixListener::from(socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_arrives_with_its_descriptors() {
+        let (ours, theirs) = message_pair().unwrap();
+        let carried = [ours.as_raw_fd(), theirs.as_raw_fd(), ours.as_raw_fd()];
+        send_message(&theirs, b"hello", &carried, false).unwrap();
+        let received = receive_message(&ours, 64, false).unwrap().unwrap();
+        assert_eq!(
+            (received.bytes.as_slice(), received.fds.len(), received.truncated),
+            (b"hello".as_slice(), 3, false)
+        );
+        assert_eq!(receive_message(&ours, 64, false).unwrap_err(), Errno::EAGAIN);
+    }
+
+    #[test]
+    fn an_oversized_message_and_a_closed_pair_are_told() {
+        let (ours, theirs) = message_pair().unwrap();
+        send_message(&theirs, &[7; 100], &[], false).unwrap();
+        assert!(receive_message(&ours, 64, false).unwrap().unwrap().truncated);
+        drop(theirs);
+        assert!(receive_message(&ours, 64, false).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_was_said_before_a_reset_is_heard() {
+        let (ours, theirs) = message_pair().unwrap();
+        send_message(&ours, b"unread", &[], false).unwrap();
+        send_message(&theirs, b"last words", &[], false).unwrap();
+        drop(theirs);
+        assert_eq!(receive_message(&ours, 64, true).unwrap().unwrap().bytes, b"last words");
+        assert!(receive_message(&ours, 64, true).unwrap().is_none());
+    }
 }

@@ -38,6 +38,7 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
@@ -375,31 +376,36 @@ impl Session {
     }
 
     /// The init is gone, and with it, by the kernel's word, every process of the box.
-    async fn end(mut self) {
-        let killing = self.killing.take();
-        let why = if killing.is_some() { "it was killed" } else { "its processes are gone; `coop` starts it again" };
+    async fn end(self) {
+        let why =
+            if self.killing.is_some() { "it was killed" } else { "its processes are gone; `coop` starts it again" };
         self.tell_terminals(|| Order::Gone(format!("session {}: {why}", self.spec.name)));
-        let mut result = Ok(());
-        if killing.is_some() {
-            let directory = self.directory.clone();
-            let removed = tokio::task::spawn_blocking(move || remove::remove_session(&directory)).await;
-            result = match removed {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-        } else {
-            tracing::warn!(session = %self.spec.name, "a session was lost: its init is gone");
-        }
+        // What this session held open is needed for removing its files, when the limit is near.
+        let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
+        drop((link, pidfd, ptys));
+        let removed = match &killing {
+            Some(_) => remove_files(directory.clone()).await,
+            None => {
+                tracing::warn!(session = %spec.name, "a session was lost: its init is gone");
+                Ok(())
+            }
+        };
         // The name is free before the answer goes out. A supervisor that is gone keeps no table.
-        self.supervisor.send(ToSupervisor::Ended { name: self.spec.name.clone() }).await.ok();
+        supervisor.send(ToSupervisor::Ended { name: spec.name.clone() }).await.ok();
         for reply in killing.into_iter().flat_map(|killing| killing.replies) {
-            let answer = result.clone().map_err(|error| {
+            let answer = removed.as_ref().map(|()| ()).map_err(|error| {
                 let text =
-                    format!("session {} is ended, but not all of its files could be removed: {error}", self.spec.name);
-                Refusal::new(RefusalCode::Failed, text).hinted(format!("remove {} by hand", self.directory.display()))
+                    format!("session {} is ended, but not all of its files could be removed: {error}", spec.name);
+                Refusal::new(RefusalCode::Failed, text).hinted(format!("remove {} by hand", directory.display()))
             });
             drop(reply.send(answer));
         }
     }
+}
+
+/// A few at a time: trees are removed as fast as the disk lets them, and each walk holds descriptors.
+async fn remove_files(directory: PathBuf) -> std::io::Result<()> {
+    static REMOVALS: Semaphore = Semaphore::const_new(4);
+    let _permit = REMOVALS.acquire().await.map_err(std::io::Error::other)?;
+    tokio::task::spawn_blocking(move || remove::remove_session(&directory)).await.map_err(std::io::Error::other)?
 }
