@@ -3,7 +3,6 @@
 use crate::daemon::create::Born;
 use crate::daemon::link::Following;
 use crate::daemon::link::Link;
-use crate::daemon::remove;
 use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::terminal::Order;
 use crate::daemon::terminal::TerminalHandle;
@@ -38,10 +37,10 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
+mod ending;
 mod terminals;
 
 /// What a kill gives the box between SIGTERM and SIGKILL.
@@ -374,38 +373,4 @@ impl Session {
             network: self.spec.network,
         }
     }
-
-    /// The init is gone, and with it, by the kernel's word, every process of the box.
-    async fn end(self) {
-        let why =
-            if self.killing.is_some() { "it was killed" } else { "its processes are gone; `coop` starts it again" };
-        self.tell_terminals(|| Order::Gone(format!("session {}: {why}", self.spec.name)));
-        // What this session held open is needed for removing its files, when the limit is near.
-        let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
-        drop((link, pidfd, ptys));
-        let removed = match &killing {
-            Some(_) => remove_files(directory.clone()).await,
-            None => {
-                tracing::warn!(session = %spec.name, "a session was lost: its init is gone");
-                Ok(())
-            }
-        };
-        // The name is free before the answer goes out. A supervisor that is gone keeps no table.
-        supervisor.send(ToSupervisor::Ended { name: spec.name.clone() }).await.ok();
-        for reply in killing.into_iter().flat_map(|killing| killing.replies) {
-            let answer = removed.as_ref().map(|()| ()).map_err(|error| {
-                let text =
-                    format!("session {} is ended, but not all of its files could be removed: {error}", spec.name);
-                Refusal::new(RefusalCode::Failed, text).hinted(format!("remove {} by hand", directory.display()))
-            });
-            drop(reply.send(answer));
-        }
-    }
-}
-
-/// A few at a time: trees are removed as fast as the disk lets them, and each walk holds descriptors.
-async fn remove_files(directory: PathBuf) -> std::io::Result<()> {
-    static REMOVALS: Semaphore = Semaphore::const_new(4);
-    let _permit = REMOVALS.acquire().await.map_err(std::io::Error::other)?;
-    tokio::task::spawn_blocking(move || remove::remove_session(&directory)).await.map_err(std::io::Error::other)?
 }

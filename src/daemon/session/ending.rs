@@ -1,0 +1,46 @@
+//! The end of a session: its last words, its files, and the answer to who wanted it.
+
+use crate::daemon::remove;
+use crate::daemon::session::Session;
+use crate::daemon::supervisor::ToSupervisor;
+use crate::daemon::terminal::Order;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use std::path::PathBuf;
+use tokio::sync::Semaphore;
+
+impl Session {
+    /// The init is gone, and with it, by the kernel's word, every process of the box.
+    pub(super) async fn end(self) {
+        let why =
+            if self.killing.is_some() { "it was killed" } else { "its processes are gone; `coop` starts it again" };
+        self.tell_terminals(|| Order::Gone(format!("session {}: {why}", self.spec.name)));
+        // What this session held open is needed for removing its files, when the limit is near.
+        let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
+        drop((link, pidfd, ptys));
+        let removed = match &killing {
+            Some(_) => remove_files(directory.clone()).await,
+            None => {
+                tracing::warn!(session = %spec.name, "a session was lost: its init is gone");
+                Ok(())
+            }
+        };
+        // The name is free before the answer goes out. A supervisor that is gone keeps no table.
+        supervisor.send(ToSupervisor::Ended { name: spec.name.clone() }).await.ok();
+        for reply in killing.into_iter().flat_map(|killing| killing.replies) {
+            let answer = removed.as_ref().copied().map_err(|error| {
+                let text =
+                    format!("session {} is ended, but not all of its files could be removed: {error}", spec.name);
+                Refusal::new(RefusalCode::Failed, text).hinted(format!("remove {} by hand", directory.display()))
+            });
+            drop(reply.send(answer));
+        }
+    }
+}
+
+/// A few at a time: trees are removed as fast as the disk lets them, and each walk holds descriptors.
+async fn remove_files(directory: PathBuf) -> std::io::Result<()> {
+    static REMOVALS: Semaphore = Semaphore::const_new(4);
+    let _permit = REMOVALS.acquire().await.map_err(std::io::Error::other)?;
+    tokio::task::spawn_blocking(move || remove::remove_session(&directory)).await.map_err(std::io::Error::other)?
+}
