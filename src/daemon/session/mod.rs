@@ -19,7 +19,6 @@ use crate::proto::door::Attach;
 use crate::proto::door::Clients;
 use crate::proto::door::PtyRow;
 use crate::proto::door::Refusal;
-use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
 use crate::session::spec::AgentSource;
 use crate::session::spec::SessionSpec;
