@@ -8,6 +8,7 @@ use crate::daemon::create::Born;
 use crate::daemon::link::Link;
 use crate::home::CoopHome;
 use crate::init::SPARE_FD;
+use crate::name::SessionName;
 use crate::proto::control;
 use crate::proto::control::CONTROL_VERSION;
 use crate::proto::control::FromInit;
@@ -23,28 +24,39 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::path::PathBuf;
 
-/// An init answers in well under a millisecond; one that does not answer at all is left alone.
-const ANSWER_LIMIT: Duration = Duration::from_secs(3);
-
-/// Takes over every init of this home.
-pub async fn adopt_all(home: &CoopHome) -> io::Result<Vec<(Born, Report)>> {
-    let mut adopted = Vec::new();
-    for pid in inits(home)? {
-        match adopt(home, pid).await {
-            Ok(found) => adopted.push(found),
-            Err(error) => tracing::warn!(pid, %error, "a process that looks like an init was not adopted"),
-        }
-    }
-    Ok(adopted)
+/// An init that was found: what it was started with, which it cannot change.
+#[derive(Debug)]
+pub struct Found {
+    pub pid: i32,
+    pub pidfd: OwnedFd,
+    pub name: SessionName,
+    pub workspace: PathBuf,
+    pub created_unix_s: u64,
 }
 
-fn inits(home: &CoopHome) -> io::Result<Vec<i32>> {
+/// Every init of this home.
+pub fn scan(home: &CoopHome) -> io::Result<Vec<Found>> {
     let own = nix::unistd::geteuid().as_raw();
     let all = procfs::process::all_processes().map_err(io::Error::other)?;
     let candidates = all.flatten().filter(|process| process.uid().is_ok_and(|uid| uid == own));
-    Ok(candidates.filter(|process| is_init(process, home)).map(|process| process.pid).collect())
+    Ok(candidates.filter(|process| is_init(process, home)).filter_map(|process| found(&process, home)).collect())
+}
+
+fn found(process: &Process, home: &CoopHome) -> Option<Found> {
+    let pidfd = process::pidfd_open(Pid::from_raw(process.pid)).ok()?;
+    // The pidfd stands for one process for ever: looked at again behind it, the number cannot have been re-used.
+    let process = Process::new(process.pid).ok().filter(|process| is_init(process, home))?;
+    let environment = process.environ().ok()?;
+    let text = |name: &str| environment.get(OsStr::new(name))?.to_str();
+    Some(Found {
+        pid: process.pid,
+        pidfd,
+        name: text("COOP_SESSION")?.parse().ok()?,
+        workspace: environment.get(OsStr::new("COOP_WORKSPACE"))?.into(),
+        created_unix_s: text("COOP_CREATED")?.parse().ok()?,
+    })
 }
 
 fn is_init(process: &Process, home: &CoopHome) -> bool {
@@ -63,35 +75,21 @@ fn is_child_of_our_namespace(pid: i32) -> bool {
     process::namespace_parent(&theirs) == Some((ours.dev(), ours.ino()))
 }
 
-async fn adopt(home: &CoopHome, pid: i32) -> io::Result<(Born, Report)> {
-    let pidfd = process::pidfd_open(Pid::from_raw(pid))?;
-    // The pidfd stands for one process for ever: looked at again through it, the number cannot have been re-used.
-    let process = Process::new(pid).map_err(io::Error::other)?;
-    if !is_init(&process, home) {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "it is another process by now"));
-    }
+/// Takes an init over. One that is stopped answers when it goes on; there is no limit here.
+pub async fn adopt(pid: i32, pidfd: OwnedFd, name: SessionName) -> io::Result<(Born, Report)> {
     let spare = process::pidfd_getfd(&pidfd, SPARE_FD)?;
     let (ours, inits) = socket::message_pair()?;
     let adopt = control::encode(&ToInit::Adopt { version: CONTROL_VERSION });
     socket::send_message(&spare, &adopt, &[inits.as_raw_fd()], false)?;
     drop((spare, inits));
     let link = Link::new(ours)?;
-    let report = tokio::time::timeout(ANSWER_LIMIT, first_report(&link))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "it does not answer"))??;
-    // What it says of itself is untrusted; what it was started with it cannot change.
-    let environment = process.environ().map_err(io::Error::other)?;
-    if environment.get(OsStr::new("COOP_SESSION")).is_none_or(|name| name != report.session.name.as_str()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it goes by another name than it was given"));
-    }
-    Ok((Born { link, pidfd, pid }, report))
-}
-
-async fn first_report(link: &Link) -> io::Result<Report> {
     loop {
         let (message, _fds): (FromInit, Vec<OwnedFd>) = link.receive().await?;
-        if let FromInit::Report(report) = message {
-            return Ok(*report);
+        let FromInit::Report(report) = message else { continue };
+        // What it says of itself is untrusted.
+        if report.session.name != name {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it goes by another name than it was given"));
         }
+        return Ok((Born { link, pidfd, pid }, *report));
     }
 }

@@ -42,8 +42,7 @@ impl Handle {
         name: &SessionName,
         message: impl FnOnce(oneshot::Sender<T>) -> ToSession,
     ) -> Result<T, Refusal> {
-        let session = self.ask(|reply| ToSupervisor::Find(name.clone(), reply)).await?;
-        let session = session.ok_or_else(|| Refusal::no_session(name))?;
+        let session = self.ask(|reply| ToSupervisor::Find(name.clone(), reply)).await??;
         let (reply, answer) = oneshot::channel();
         session.send(message(reply)).await.map_err(|_| Refusal::no_session(name))?;
         answer.await.map_err(|_| Refusal::new(RefusalCode::WrongState, format!("session {name} has just ended")))
@@ -77,6 +76,9 @@ impl Handle {
             Ok(answer) => answer,
             Err(refusal) if refusal.code == RefusalCode::NoSession => {
                 self.ask(|reply| ToSupervisor::RemoveLost(session, reply)).await?
+            }
+            Err(refusal) if refusal.code == RefusalCode::WrongState => {
+                self.ask(|reply| ToSupervisor::KillSilent(session, reply)).await?
             }
             Err(refusal) => Err(refusal),
         }

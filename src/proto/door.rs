@@ -180,7 +180,8 @@ pub struct Row {
     /// The agent was named on the command line.
     pub agent_given: bool,
     pub detach_key: crate::session::spec::DetachKey,
-    pub network: crate::session::spec::NetworkMode,
+    /// Not known while the session's init does not answer.
+    pub network: Option<crate::session::spec::NetworkMode>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -369,7 +369,7 @@ impl Session {
             agent: self.spec.agent.clone(),
             agent_given: self.spec.agent_source == AgentSource::CommandLine,
             detach_key: self.spec.detach_key,
-            network: self.spec.network,
+            network: Some(self.spec.network),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The supervisor: the table of sessions, and when the daemon is no longer needed.
 
-use crate::daemon::adopt;
+use crate::daemon::adopt::Found;
 use crate::daemon::create;
 use crate::daemon::create::Born;
 use crate::daemon::remove;
@@ -8,6 +8,7 @@ use crate::daemon::session::Session;
 use crate::daemon::session::ToSession;
 use crate::home::CoopHome;
 use crate::name::SessionName;
+use crate::proto::control::Report;
 use crate::proto::door::Clients;
 use crate::proto::door::Create;
 use crate::proto::door::Created;
@@ -29,6 +30,10 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+mod silent;
+
+/// An init answers in well under a millisecond; a new daemon waits this long for all of them.
+const ADOPTION: Duration = Duration::from_secs(1);
 /// How long the end of the daemon waits for clients to have been told.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -36,8 +41,14 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub enum ToSupervisor {
     List(oneshot::Sender<Vec<Row>>),
     /// The address of a live session.
-    Find(SessionName, oneshot::Sender<Option<mpsc::Sender<ToSession>>>),
+    Find(SessionName, oneshot::Sender<Result<mpsc::Sender<ToSession>, Refusal>>),
     Create(Box<Create>, oneshot::Sender<Result<Created, Refusal>>),
+    /// An init that was found has answered, or cannot.
+    Adopted {
+        name: SessionName,
+        adopted: io::Result<Box<(Born, Report)>>,
+    },
+    KillSilent(SessionName, oneshot::Sender<Result<(), Refusal>>),
     /// What became of a creation.
     Made {
         name: SessionName,
@@ -80,6 +91,8 @@ enum Entry {
         waiting: Vec<oneshot::Sender<Result<Created, Refusal>>>,
     },
     Live(mpsc::Sender<ToSession>, SessionSpec),
+    /// Its processes live, but its init has not answered this daemon (it is stopped, or may not be looked into).
+    Silent(Found),
 }
 
 pub struct Supervisor {
@@ -109,20 +122,6 @@ impl Supervisor {
 
     pub fn clients(&self) -> Arc<Connected> {
         Arc::clone(&self.clients)
-    }
-
-    /// Takes over what an earlier daemon left. Called before the first client is served.
-    pub async fn adopt(&mut self) -> io::Result<()> {
-        for (born, report) in adopt::adopt_all(&self.home).await? {
-            let spec = report.session;
-            if self.sessions.contains_key(&spec.name) {
-                tracing::error!(session = %spec.name, pid = born.pid, "two inits have one name; the second is left alone");
-                continue;
-            }
-            tracing::info!(session = %spec.name, pid = born.pid, "adopted");
-            self.start_session(spec, born, Some(report.ptys))?;
-        }
-        Ok(())
     }
 
     fn start_session(
@@ -196,7 +195,9 @@ impl Supervisor {
     async fn on_message(&mut self, message: ToSupervisor) {
         match message {
             ToSupervisor::List(reply) => self.list(reply),
-            ToSupervisor::Find(name, reply) => drop(reply.send(self.live(&name))),
+            ToSupervisor::Find(name, reply) => drop(reply.send(self.find(&name))),
+            ToSupervisor::Adopted { name, adopted } => self.on_adopted(&name, adopted),
+            ToSupervisor::KillSilent(name, reply) => self.kill_silent(name, reply),
             ToSupervisor::Create(create, reply) => self.create(*create, reply),
             ToSupervisor::Made { name, made } => self.on_made(&name, made),
             ToSupervisor::RemoveLost(name, reply) => drop(reply.send(self.remove_lost(&name))),
@@ -213,10 +214,23 @@ impl Supervisor {
         }
     }
 
+    fn find(&self, name: &SessionName) -> Result<mpsc::Sender<ToSession>, Refusal> {
+        match self.sessions.get(name) {
+            Some(Entry::Live(session, _)) => Ok(session.clone()),
+            Some(Entry::Silent(found)) => {
+                let text = format!("session {name} lives, but its init (pid {}) does not answer", found.pid);
+                let hint = format!("if it was stopped, `kill -CONT {}`; `coop kill {name}` ends it", found.pid);
+                Err(Refusal::new(RefusalCode::WrongState, text).hinted(hint))
+            }
+            Some(Entry::Building { .. }) | None => Err(Refusal::no_session(name)),
+        }
+    }
+
     /// The rows are gathered beside the supervisor: a slow session delays only this one list.
     fn list(&self, reply: oneshot::Sender<Vec<Row>>) {
         let live: Vec<_> = self.sessions.keys().filter_map(|name| self.live(name)).collect();
         let mut rows = self.lost();
+        rows.extend(self.sessions.values().filter_map(silent::row));
         tokio::spawn(async move {
             let mut answers = Vec::new();
             for session in live {
@@ -282,6 +296,7 @@ impl Supervisor {
         for number in 2.. {
             let holder = match self.sessions.get(&session.name) {
                 Some(Entry::Building { session, .. } | Entry::Live(_, session)) => Some(session.workspace.clone()),
+                Some(Entry::Silent(found)) => Some(found.workspace.clone()),
                 None => create::read_session_file(&self.home.session(&session.name)).map(|lost| lost.workspace),
             };
             let is_lost = !self.sessions.contains_key(&session.name);
@@ -346,6 +361,6 @@ fn lost_row(spec: SessionSpec) -> Row {
         agent_given: spec.agent_source == AgentSource::CommandLine,
         agent: spec.agent,
         detach_key: spec.detach_key,
-        network: spec.network,
+        network: Some(spec.network),
     }
 }

@@ -1,0 +1,107 @@
+//! Inits that were found and have not answered yet: nearly all do within a millisecond, one that is stopped does not. They
+//! keep their names, are listed, and can be killed.
+
+use crate::daemon::adopt;
+use crate::daemon::create::Born;
+use crate::daemon::remove;
+use crate::daemon::supervisor::ADOPTION;
+use crate::daemon::supervisor::Entry;
+use crate::daemon::supervisor::Supervisor;
+use crate::daemon::supervisor::ToSupervisor;
+use crate::daemon::watch::watched;
+use crate::name::SessionName;
+use crate::proto::control::Report;
+use crate::proto::door::Clients;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::proto::door::Row;
+use crate::session::spec::DetachKey;
+use crate::session::state::State;
+use crate::sys::process;
+use nix::sys::signal::Signal;
+use std::io;
+use tokio::io::Interest;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+impl Supervisor {
+    /// Takes over what an earlier daemon left. Called before the first client is served; whoever does not answer in time
+    /// is listed all the same, and is taken over when it does.
+    pub async fn adopt(&mut self) -> io::Result<()> {
+        let mut unanswered = 0;
+        for found in adopt::scan(&self.home)? {
+            let name = found.name.clone();
+            if self.sessions.contains_key(&name) {
+                tracing::error!(session = %name, pid = found.pid, "two inits have one name; the second is left alone");
+                continue;
+            }
+            let (pid, pidfd, address) = (found.pid, found.pidfd.try_clone()?, self.address.clone());
+            self.sessions.insert(name.clone(), Entry::Silent(found));
+            unanswered += 1;
+            tokio::spawn(async move {
+                let adopted = adopt::adopt(pid, pidfd, name.clone()).await.map(Box::new);
+                // A supervisor that is gone leaves the init to the next daemon.
+                address.send(ToSupervisor::Adopted { name, adopted }).await.ok();
+            });
+        }
+        let until = Instant::now() + ADOPTION;
+        while unanswered > 0 {
+            match tokio::time::timeout_at(until, self.inbox.recv()).await {
+                Ok(Some(message)) => self.on_message(message).await,
+                Ok(None) | Err(_) => break,
+            }
+            unanswered -= 1;
+        }
+        Ok(())
+    }
+
+    pub(super) fn on_adopted(&mut self, name: &SessionName, adopted: io::Result<Box<(Born, Report)>>) {
+        if !matches!(self.sessions.get(name), Some(Entry::Silent(_))) {
+            return; // killed meanwhile
+        }
+        let started = adopted.and_then(|adopted| {
+            let (born, report) = *adopted;
+            tracing::info!(session = %name, pid = born.pid, "adopted");
+            self.start_session(report.session, born, Some(report.ptys))
+        });
+        if let Err(error) = started {
+            tracing::warn!(session = %name, %error, "an init could not be taken over");
+        }
+    }
+
+    /// Ends a session whose init does not answer.
+    pub(super) fn kill_silent(&mut self, name: SessionName, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let Some(Entry::Silent(found)) = self.sessions.get(&name) else {
+            return drop(reply.send(Err(Refusal::no_session(&name))));
+        };
+        let killed = process::pidfd_signal(&found.pidfd, Signal::SIGKILL).map_err(io::Error::from);
+        let pidfd = killed.and_then(|()| found.pidfd.try_clone()).and_then(|fd| watched(fd, Interest::READABLE));
+        let (directory, address) = (self.home.session(&name), self.address.clone());
+        tokio::spawn(async move {
+            let ended = async { pidfd?.readable().await.map(drop) }.await;
+            let removed = ended.and_then(|()| remove::remove_session(&directory));
+            address.send(ToSupervisor::Ended { name }).await.ok();
+            drop(reply.send(removed.map_err(|error| Refusal::new(RefusalCode::Failed, error.to_string()))));
+        });
+    }
+}
+
+/// All that is known of a session whose init is silent.
+pub(super) fn row(entry: &Entry) -> Option<Row> {
+    let Entry::Silent(found) = entry else { return None };
+    Some(Row {
+        name: found.name.clone(),
+        workspace: found.workspace.clone(),
+        state: State::Running,
+        activity: Some("init does not answer".to_owned()),
+        exit_code: None,
+        pid: Some(found.pid),
+        ptys: Vec::new(),
+        clients: Clients::default(),
+        created: found.created_unix_s,
+        agent: Vec::new(),
+        agent_given: false,
+        detach_key: DetachKey::DEFAULT,
+        network: None,
+    })
+}
