@@ -135,3 +135,33 @@ fn a_stopped_daemon_does_not_stop_the_agent() {
     wait_until("it beats on", LIMIT, || (beats() > then + 20).then_some(()));
     processes::send(daemon, Signal::SIGCONT);
 }
+
+#[test]
+fn a_stopped_init_keeps_its_name_and_is_taken_over_when_it_goes_on() {
+    let home = Home::new();
+    home.start("still", "sleep 1000");
+    home.start("other", "sleep 1000");
+    let init = home.init("still");
+    processes::send(init, Signal::SIGSTOP);
+    processes::send(home.daemon(), Signal::SIGKILL);
+    let row = home.row("still").expect("it is listed all the same");
+    assert_eq!((row["state"].as_str(), row["pid"].as_i64()), (Some("running"), Some(i64::from(init))));
+    home.coop(&["attach", "still"]).fails_with(1).complains_of(&["does not answer", "kill -CONT"]);
+    home.inside("other", "true").ok();
+    processes::send(init, Signal::SIGCONT);
+    wait_until("it is taken over", LIMIT, || (home.inside("still", "true").code == 0).then_some(()));
+    assert_eq!(home.init("still"), init);
+}
+
+#[test]
+fn a_stopped_init_can_be_killed() {
+    let home = Home::new();
+    home.start("still", "sleep 1000");
+    let init = home.init("still");
+    processes::send(init, Signal::SIGSTOP);
+    processes::send(home.daemon(), Signal::SIGKILL);
+    home.coop(&["kill", "still"]).ok();
+    wait_until("its processes are gone", LIMIT, || (!processes::is_alive(init)).then_some(()));
+    assert!(home.row("still").is_none());
+    assert!(!home.coop_home().join("sessions/still").exists());
+}

@@ -178,3 +178,21 @@ fn nobody_leaves_zombies() {
     let in_box = processes::of_box(init);
     assert!(in_box.iter().all(|p| p.state != 'Z'), "{in_box:?}");
 }
+
+#[test]
+fn a_kill_starts_nothing_again_while_it_waits() {
+    let home = Home::new();
+    home.configure(
+        "[agent]\ncommand = \"/bin/sh\"\nargs = [\"-c\", \"echo run >> runs; (trap '' TERM HUP; sleep 1003) & sleep 1004\"]\n\
+         [session]\nauto_restart = true\nrestart_delay_ms = 10\n",
+    );
+    home.coop(&["trust", "--yes"]).ok();
+    home.coop(&["-d", "-n", "work"]).ok();
+    let runs = || fs::read_to_string(home.workspace().join("runs")).unwrap_or_default().lines().count();
+    wait_until("it runs", LIMIT, || {
+        let all = processes::of_box(home.init("work"));
+        all.iter().any(|p| p.command.contains("sleep 1003")).then_some(())
+    });
+    home.coop(&["kill", "work"]).ok();
+    assert_eq!(runs(), 1);
+}

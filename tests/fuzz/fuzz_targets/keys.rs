@@ -57,7 +57,12 @@ fn join(all: &mut Vec<Typed>, what: Typed) {
 }
 
 fn check(key: DetachKey, input: &[u8], all: &[Typed]) {
-    let sent: Vec<u8> = all.iter().filter_map(|what| if let Typed::Bytes(b) = what { Some(b) } else { None }).flatten().copied().collect();
+    let sent: Vec<u8> = all
+        .iter()
+        .filter_map(|what| if let Typed::Bytes(b) = what { Some(b) } else { None })
+        .flatten()
+        .copied()
+        .collect();
     let mut rest = input.iter();
     assert!(sent.iter().all(|byte| rest.any(|other| other == byte)), "something was made up");
     let key_possible = input.contains(&key.0) || input.contains(&ESC);
