@@ -25,3 +25,7 @@ pub mod sys;
 
 #[path = "../../src/daemon/mod.rs"]
 pub mod daemon;
+
+/// The fuzzer's own.
+#[path = "json.rs"]
+pub mod fuzz_json;

@@ -10,6 +10,7 @@ use coop::sandbox::plan::Places;
 use coop::sandbox::plan::plan;
 use coop::sandbox::view::HostView;
 use coop::sys::memory;
+use libfuzzer_sys::fuzz_mutator;
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,5 +37,9 @@ fn understood<T: Serialize + DeserializeOwned>(json: &[u8]) -> Option<T> {
     assert_eq!(said, control::encode(&again));
     Some(message)
 }
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    coop::fuzz_json::mutate(data, size, max_size, seed)
+});
 
 fuzz_target!(|json: &[u8]| run(json));

@@ -16,6 +16,7 @@ use coop::proto::door::Row;
 use coop::proto::door::Welcome;
 use coop::proto::frame::Frame;
 use coop::proto::frame::parse_control;
+use libfuzzer_sys::fuzz_mutator;
 use libfuzzer_sys::fuzz_target;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -82,5 +83,9 @@ fn check_size(size: WinSize) {
     let side = 1..=WinSize::MAX_CELLS_A_SIDE;
     assert!(side.contains(&size.rows()) && side.contains(&size.cols()), "{size:?} came in unclamped");
 }
+
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    coop::fuzz_json::mutate(data, size, max_size, seed)
+});
 
 fuzz_target!(|json: &[u8]| run(json));
