@@ -54,14 +54,16 @@ pub async fn create(
     size: WinSize,
     open_files: u64,
 ) -> Result<Born, Refusal> {
-    let directory = home.session(&session.name);
+    // Real paths, so that binds below them can insist on meeting no link.
+    let root = fs::canonicalize(home.root()).map_err(|error| cannot_write(home.root(), &error))?;
+    let directory = CoopHome::new(root.clone(), None).session(&session.name);
     // First the process, then the directories: it needs as long to start as they need to be made.
     let control = spawn_stage1(home, session, boxed.network).map_err(|error| cannot_start(&error))?;
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
-    let places = Places { session: &directory, coop_home: home.root(), hostname: session.name.as_str() };
+    let places = Places { session: &directory, coop_home: &root, hostname: session.name.as_str() };
     prepare_directory(&directory, session).map_err(|error| cannot_write(&directory, &error))?;
     prepare::prepare(&boxed, &session.persist, &places).map_err(|failed| cannot_write(&directory, &failed.error))?;
-    let build = Build { session: session.clone(), boxed, directory, coop_home: home.root().to_owned(), open_files };
+    let build = Build { session: session.clone(), boxed, directory, coop_home: root, open_files };
     match tokio::time::timeout(BUILD_LIMIT, converse(link, &build, size)).await {
         Ok(result) => result,
         Err(_) => {

@@ -205,7 +205,8 @@ fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Pla
 fn shared(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
     for inside in &spec.shared {
         let (host, at) = (places.shared(inside), spec.user.home.join(inside));
-        ops.push(Op::Bind { host, at, forbid: Forbid::SET_UID_AND_DEVICES, exact: false });
+        // Boxes write there: a link that one of them left must not lead the next one's mount astray.
+        ops.push(Op::Bind { host, at, forbid: Forbid::SET_UID_AND_DEVICES, exact: true });
     }
 }
 

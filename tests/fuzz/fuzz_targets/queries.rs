@@ -11,11 +11,14 @@ fn run(input: &[u8]) {
     let (shown, unfinished) = without_queries(output);
     assert!(shown.len() + unfinished <= output.len());
     assert!(is_part_of(&shown, &output[..output.len() - unfinished]));
-    assert_eq!(without_queries(&shown), (shown.clone(), 0), "a second pass changes something");
-    let mut asked = Asked::default();
-    vte::Parser::new().advance(&mut asked, &shown);
-    assert_eq!(asked.what, "", "{:?}", String::from_utf8_lossy(&shown));
     cut_anywhere(output, usize::from(cut).min(output.len()));
+    // Terminals do not agree on what a broken character does to a sequence.
+    if output.is_ascii() {
+        assert_eq!(without_queries(&shown), (shown.clone(), 0), "a second pass changes something");
+        let mut asked = Asked::default();
+        vte::Parser::new().advance(&mut asked, &shown);
+        assert_eq!(asked.what, "", "{:?}", String::from_utf8_lossy(&shown));
+    }
 }
 
 /// A client sees the first part filtered, and the stream goes on at the bytes that were held back.
