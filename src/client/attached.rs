@@ -203,7 +203,10 @@ impl<'a> Client<'a> {
                     self.wire.write_or_drop();
                     return Ok(Some(Over::Detached));
                 }
-                Typed::Help => self.screen.show(keys::help_text(self.target.detach_key).as_bytes()),
+                Typed::Help => {
+                    self.screen.show(b"\r\n");
+                    self.screen.show(keys::help_text(self.target.detach_key).as_bytes());
+                }
             }
         }
         self.held_since = self.keys.is_holding().then(Instant::now);

@@ -39,7 +39,12 @@ use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Condvar;
 use std::sync::LazyLock;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::Once;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -77,23 +82,81 @@ enum Number {
 #[derive(Arbitrary, Debug)]
 enum Event {
     // The init.
-    Raw { bytes: Vec<u8>, fds: [Offer; 4], count: u8 },
-    Follows { pty: Number, typed: Vec<(u64, u64)> },
-    FollowsBadly { pty: Number, fds: [Offer; 4], count: u8 },
-    FollowFails { pty: Number },
-    Spawned { pty: Number, pid: i32 },
-    SpawnFails { pty: Number, why: String },
-    Exited { pty: Number, signalled: bool, number: i32, head: u64 },
-    Reports { version: u32, head: u64 },
+    Raw {
+        bytes: Vec<u8>,
+        fds: [Offer; 4],
+        count: u8,
+    },
+    Follows {
+        pty: Number,
+        typed: Vec<(u64, u64)>,
+    },
+    FollowsBadly {
+        pty: Number,
+        fds: [Offer; 4],
+        count: u8,
+    },
+    FollowFails {
+        pty: Number,
+    },
+    Spawned {
+        pty: Number,
+        pid: i32,
+    },
+    SpawnFails {
+        pty: Number,
+        why: String,
+    },
+    Exited {
+        pty: Number,
+        signalled: bool,
+        number: i32,
+        head: u64,
+    },
+    Reports {
+        version: u32,
+        head: u64,
+    },
     Head(u64),
     Tail(u64),
-    Honest { tail: u64, ready: u16 },
+    Honest {
+        tail: u64,
+        ready: u16,
+    },
+    /// From now on the header changes all the time, until the next event that sets it.
+    Races {
+        tail: u64,
+        ready: i16,
+        step: i16,
+    },
     // The clients.
-    Attach { pty: Number, view: bool, resume: Option<u64>, client: u8, typed: u64 },
-    Pull { viewer: u8 },
-    Types { viewer: u8, bytes: u8 },
-    Resizes { viewer: u8, rows: u16, cols: u16 },
-    Goes { viewer: u8 },
+    /// All of it in order: a client comes, the init hands over the ring, the client asks for output.
+    Joins {
+        view: bool,
+        resume: Option<u64>,
+    },
+    Attach {
+        pty: Number,
+        view: bool,
+        resume: Option<u64>,
+        client: u8,
+        typed: u64,
+    },
+    Pull {
+        viewer: u8,
+    },
+    Types {
+        viewer: u8,
+        bytes: u8,
+    },
+    Resizes {
+        viewer: u8,
+        rows: u16,
+        cols: u16,
+    },
+    Goes {
+        viewer: u8,
+    },
     Shell,
     Restart,
     List,
@@ -153,11 +216,13 @@ struct World {
 }
 
 fn run(story: &Story) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().event_interval(1).enable_all().build().expect("a runtime");
     runtime.block_on(play(story));
 }
 
 async fn play(story: &Story) {
+    Racer::stop();
     set(HEAD, 0);
     set(TAIL, 0);
     let (ours, init) = socket::message_pair().expect("a socket pair");
@@ -170,8 +235,16 @@ async fn play(story: &Story) {
     let session = Session::start(spec(story.delay_ms), directory, born, report, supervisor).expect("a session");
     let mut world = World { init, wakes: Vec::new(), session, attaching: Vec::new(), viewers: Vec::new() };
     for event in &story.events {
-        world.on(event).await;
-        world.settle().await;
+        match event {
+            Event::Joins { view, resume } => {
+                let pty = Number::Agent;
+                world.turn(&Event::Attach { pty, view: *view, resume: *resume, client: 1, typed: 0 }).await;
+                world.turn(&Event::Follows { pty, typed: Vec::new() }).await;
+                let newest = u8::try_from(world.viewers.len()).unwrap_or(u8::MAX).saturating_sub(1);
+                world.turn(&Event::Pull { viewer: newest }).await;
+            }
+            event => world.turn(event).await,
+        }
         while ended.try_recv().is_ok() {}
     }
 }
@@ -188,6 +261,64 @@ fn spec(delay_ms: u64) -> SessionSpec {
         detach_key: DetachKey::DEFAULT,
         persist: Vec::new(),
         created_unix_s: 0,
+    }
+}
+
+/// A thread of the hostile init's that writes the ring's header as fast as it can.
+struct Racer {
+    running: bool,
+    /// Whether the thread has seen that it is to stop.
+    stopped: bool,
+    tail: u64,
+    ready: i16,
+    step: i16,
+}
+
+static RACER: Mutex<Racer> = Mutex::new(Racer { running: false, stopped: true, tail: 0, ready: 0, step: 0 });
+static RACER_CHANGED: Condvar = Condvar::new();
+static RACING: AtomicBool = AtomicBool::new(false);
+
+impl Racer {
+    fn start(tail: u64, ready: i16, step: i16) {
+        static THREAD: Once = Once::new();
+        THREAD.call_once(|| drop(std::thread::spawn(Self::run)));
+        Self::stop();
+        let mut racer = Self::locked();
+        *racer = Self { running: true, stopped: false, tail, ready, step };
+        RACING.store(true, Ordering::SeqCst);
+        RACER_CHANGED.notify_all();
+    }
+
+    /// Returns when nothing is written any more.
+    fn stop() {
+        RACING.store(false, Ordering::SeqCst);
+        let mut racer = Self::locked();
+        racer.running = false;
+        while !racer.stopped {
+            racer = RACER_CHANGED.wait(racer).expect("nobody panics here");
+        }
+    }
+
+    fn locked() -> MutexGuard<'static, Self> {
+        RACER.lock().expect("nobody panics here")
+    }
+
+    fn run() {
+        loop {
+            let mut racer = Self::locked();
+            while !racer.running {
+                racer.stopped = true;
+                RACER_CHANGED.notify_all();
+                racer = RACER_CHANGED.wait(racer).expect("nobody panics here");
+            }
+            let (mut tail, ready, step) = (racer.tail, i64::from(racer.ready), i64::from(racer.step));
+            drop(racer);
+            while RACING.load(Ordering::Relaxed) {
+                set(TAIL, tail);
+                set(HEAD, tail.wrapping_add_signed(ready));
+                tail = tail.wrapping_add_signed(step);
+            }
+        }
     }
 }
 
@@ -222,8 +353,17 @@ fn set(field: usize, number: u64) {
 }
 
 impl World {
+    async fn turn(&mut self, event: &Event) {
+        self.on(event).await;
+        self.settle().await;
+    }
+
     async fn on(&mut self, event: &Event) {
+        if matches!(event, Event::Head(_) | Event::Tail(_) | Event::Honest { .. }) {
+            Racer::stop();
+        }
         match event {
+            Event::Races { tail, ready, step } => Racer::start(*tail, *ready, *step),
             Event::Raw { bytes, fds, count } => self.say(bytes, fds, *count),
             Event::Follows { pty, typed } => {
                 let typed = typed.iter().copied().take(64).collect();
