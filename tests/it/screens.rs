@@ -59,6 +59,8 @@ fn an_editor_fills_a_resized_terminal() {
     let terminal = home.terminal(&["--", "sh", "-c", &format!("{VIM} note.txt")]);
     terminal.wait_for("the editor", LIMIT, |screen| screen.lines().filter(|line| *line == "~").count() > 15);
     terminal.resize(50, 120);
+    // Vim looks for a new size between two waits for keys: one that comes just as it begins to wait is seen at the next key.
+    terminal.type_keys("\x0c");
     terminal.wait_for("more lines", LIMIT, |screen| screen.lines().filter(|line| *line == "~").count() > 40);
 }
 
