@@ -55,6 +55,13 @@ fn end_deaf_daemon(context: &Context) -> Result<(), Failure> {
     loop {
         let file = home::private_file(&context.home.pid_file())?;
         let Err(pid) = process::lock_for_life(&file)? else { return Ok(()) };
+        if pid.as_raw() <= 0 {
+            // The kernel has no number for it here; `kill` would take 0 for ourselves and all around us.
+            let text = format!("{} is locked by a daemon in another pid namespace", context.home.pid_file().display());
+            return Err(
+                Failure::new(NO_DAEMON, text).hinted("end it there, or set COOP_HOME to a directory of its own")
+            );
+        }
         if !asked {
             context.detail(|| format!("daemon {pid} has lost its socket: it is replaced"));
             asked = nix::sys::signal::kill(pid, Signal::SIGTERM).is_ok();
