@@ -142,16 +142,21 @@ pub fn become_subreaper() -> nix::Result<()> {
 
 /// An exclusive `fcntl(2)` lock on a file, which dies with this process. `Err(pid)`: that process has it.
 pub fn lock_for_life(file: &File) -> io::Result<Result<(), Pid>> {
-    let mut lock = whole_file_write_lock();
-    // SAFETY: `lock` is a valid flock structure for the time of the call.
-    match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) }.into()) {
-        Ok(_) => return Ok(Ok(())),
-        Err(Errno::EACCES | Errno::EAGAIN) => {}
-        Err(errno) => return Err(errno.into()),
+    loop {
+        let mut lock = whole_file_write_lock();
+        // SAFETY: `lock` is a valid flock structure for the time of the call.
+        match check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLK, &raw const lock) }.into()) {
+            Ok(_) => return Ok(Ok(())),
+            Err(Errno::EACCES | Errno::EAGAIN) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        // SAFETY: as above; the kernel writes into `lock`.
+        check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) }.into())?;
+        // Let go between the two calls, it has no owner, and the pid in the structure is nobody's.
+        if i32::from(lock.l_type) != libc::F_UNLCK {
+            return Ok(Err(Pid::from_raw(lock.l_pid)));
+        }
     }
-    // SAFETY: as above; the kernel writes into `lock`.
-    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETLK, &raw mut lock) }.into())?;
-    Ok(Err(Pid::from_raw(lock.l_pid)))
 }
 
 fn whole_file_write_lock() -> libc::flock {
