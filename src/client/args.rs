@@ -30,7 +30,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
     /// Let the daemon end after so many seconds without sessions and clients [default: 30]
-    #[arg(long, global = true, value_name = "SECONDS")]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
     pub idle_exit: Option<u64>,
     /// Say more; a daemon that this command starts logs more
     #[arg(short, long, global = true, conflicts_with = "quiet")]

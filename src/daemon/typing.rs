@@ -19,6 +19,12 @@ pub struct Typing {
 }
 
 impl Typing {
+    /// There is no terminal any more to write to: a master that has hung up would be "ready" for ever.
+    pub fn give_up(&mut self) {
+        self.queue.clear();
+        self.blocked = None;
+    }
+
     pub fn push(&mut self, id: ViewerId, bytes: Bytes) {
         self.queue.push_back((id, bytes));
     }
@@ -42,7 +48,8 @@ impl Typing {
                 }
                 Err(errno) => {
                     tracing::warn!(%errno, "input could not be written");
-                    self.queue.clear();
+                    self.give_up();
+                    return written;
                 }
             }
         }

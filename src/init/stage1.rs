@@ -37,6 +37,7 @@ pub fn run(network: NetworkMode) -> i32 {
 
 fn enter_and_fork(network: NetworkMode, control: &OwnedFd) -> Result<(), SandboxError> {
     let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    process::leave_keyring().during(|| "cannot leave the session keyring".to_owned())?;
     let mut flags = CloneFlags::CLONE_NEWUSER
         | CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID

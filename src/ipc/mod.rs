@@ -103,7 +103,7 @@ async fn greet(stream: UnixStream, handle: &Handle, clients: &Connected, born: I
         serves,
     };
     connection.writer.control(&welcome).await?;
-    if let Some(seconds) = hello.idle_exit_s.filter(|_| serves) {
+    if let Some(seconds) = hello.idle_exit_s.filter(|&seconds| serves && seconds <= 31_536_000) {
         handle.set_idle_exit(Duration::from_secs(seconds)).await;
     }
     converse(connection, handle, clients, serves, born).await

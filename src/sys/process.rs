@@ -135,6 +135,19 @@ pub fn call_me(name: &std::ffi::CStr) {
     nix::sys::prctl::set_name(name).ok();
 }
 
+/// Leaves the caller's session keyring for an empty one: whoever inherits it could read the keys in it. A kernel without
+/// keyrings has none to leave.
+pub fn leave_keyring() -> nix::Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1; // linux/keyctl.h
+    // SAFETY: a null name asks for an anonymous keyring.
+    let joined =
+        unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<libc::c_char>()) };
+    match check(joined) {
+        Err(errno) if errno != Errno::ENOSYS => Err(errno),
+        _ => Ok(()),
+    }
+}
+
 /// Makes orphaned descendants ours to reap, as nobody else may be there to do it (containers).
 pub fn become_subreaper() -> nix::Result<()> {
     nix::sys::prctl::set_child_subreaper(true)

@@ -183,7 +183,7 @@ impl Terminal {
     fn on_order(&mut self, order: Order) {
         match order {
             Order::Attach { attach, following, reply } => self.attach(&attach, following, reply),
-            Order::Release => self.following = None,
+            Order::Release => self.let_go(),
             Order::Notice(text) => self.tell_all(&DaemonSays::Notice { text }),
             Order::Started => self.end = None,
             Order::Ended { exit, head } => self.end = Some((exit, head)),
@@ -338,14 +338,19 @@ impl Terminal {
         self.counts.local.store(number(self.members.len() - viewing), Ordering::Relaxed);
     }
 
+    fn let_go(&mut self) {
+        self.following = None;
+        self.typing.give_up();
+    }
+
     /// The init has closed. Why, the session knows, and will say.
     fn lose_init(&mut self) {
-        self.following = None;
+        self.let_go();
     }
 
     pub(super) fn break_off(&mut self) {
         tracing::error!(pty = %self.pty, "a ring contradicts itself: its session is broken");
-        self.following = None;
+        self.let_go();
         self.tell_all(&DaemonSays::Gone { why: "the session's output ring is broken".to_owned() });
     }
 }
