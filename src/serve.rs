@@ -5,6 +5,7 @@ use crate::daemon::guard::Orders;
 use crate::daemon::handle::Handle;
 use crate::daemon::log;
 use crate::daemon::supervisor::Supervisor;
+use crate::daemon::supervisor::socket_inode;
 use crate::daemon::watch::watched;
 use crate::home;
 use crate::ipc;
@@ -16,7 +17,6 @@ use std::io;
 use std::io::Seek;
 use std::io::Write;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
 use std::time::Duration;
 use std::time::Instant;
@@ -80,7 +80,7 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
     let guards_listener = listener.try_clone()?;
     tokio::spawn(reap());
     supervisor.adopt().await?;
-    let own_socket = socket_inode(orders);
+    let own_socket = socket_inode(&orders.home);
     let (bye, bye_said) = oneshot::channel();
     let watch = tokio::spawn(watch_guard(orders.clone(), link, guards_listener, handle.clone(), bye_said));
     tokio::spawn(on_signals(handle.clone()));
@@ -91,7 +91,7 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
     tracing::info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "serving");
     supervisor.run().await;
     // Somebody may have removed it, and another daemon may have made its own.
-    if socket_inode(orders) == own_socket
+    if socket_inode(&orders.home) == own_socket
         && let Err(error) = std::fs::remove_file(orders.home.socket())
     {
         tracing::warn!(%error, "the socket could not be removed");
@@ -100,11 +100,6 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
         watch.await.map_err(io::Error::other)??;
     }
     Ok(())
-}
-
-/// Which file bears the socket's name now.
-fn socket_inode(orders: &Orders) -> Option<(u64, u64)> {
-    std::fs::symlink_metadata(orders.home.socket()).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Children end: stage 1 of every box, inits, a guard that we started.

@@ -214,7 +214,7 @@ impl Session {
             Over::Displaced => {
                 self.tell_terminals(|| Order::Bye { replaced: true });
                 // A supervisor that is gone is going anyway.
-                self.supervisor.send(ToSupervisor::Displaced).await.ok();
+                self.supervisor.send(ToSupervisor::Displaced(self.spec.name.clone())).await.ok();
             }
         }
     }

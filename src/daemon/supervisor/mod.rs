@@ -20,6 +20,7 @@ use crate::session::spec::SessionSpec;
 use crate::session::state::State;
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -60,8 +61,8 @@ pub enum ToSupervisor {
     Ended {
         name: SessionName,
     },
-    /// Another daemon serves the sessions: this one has lost its place.
-    Displaced,
+    /// An init that lives has closed its connection to this daemon.
+    Displaced(SessionName),
     IdleExit(Duration),
     Shutdown {
         replaced: bool,
@@ -103,12 +104,20 @@ pub struct Supervisor {
     clients: Arc<Connected>,
     idle_exit: Duration,
     open_files: u64,
+    /// Another daemon may take this one's place only by making the socket anew.
+    own_socket: Option<(u64, u64)>,
+}
+
+/// Which file bears the socket's name now.
+pub fn socket_inode(home: &CoopHome) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(home.socket()).ok().map(|found| (found.dev(), found.ino()))
 }
 
 impl Supervisor {
     pub fn new(home: CoopHome, idle_exit: Duration, open_files: u64) -> (Self, mpsc::Sender<ToSupervisor>) {
         let (address, inbox) = mpsc::channel(256);
         let supervisor = Self {
+            own_socket: socket_inode(&home),
             home,
             sessions: BTreeMap::new(),
             inbox,
@@ -152,7 +161,10 @@ impl Supervisor {
                         self.leave(replaced).await;
                         return replaced;
                     }
-                    Some(ToSupervisor::Displaced) => {
+                    Some(ToSupervisor::Displaced(name)) if socket_inode(&self.home) == self.own_socket => {
+                        self.ask_again(&name);
+                    }
+                    Some(ToSupervisor::Displaced(_)) => {
                         self.leave(true).await;
                         return true;
                     }
@@ -203,7 +215,7 @@ impl Supervisor {
             ToSupervisor::RemoveLost(name, reply) => drop(reply.send(self.remove_lost(&name))),
             ToSupervisor::Ended { name } => drop(self.sessions.remove(&name)),
             ToSupervisor::IdleExit(after) => self.idle_exit = after,
-            ToSupervisor::Shutdown { .. } | ToSupervisor::Displaced => {}
+            ToSupervisor::Shutdown { .. } | ToSupervisor::Displaced(_) => {}
         }
     }
 

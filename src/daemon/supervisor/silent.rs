@@ -2,6 +2,7 @@
 //! keep their names, are listed, and can be killed.
 
 use crate::daemon::adopt;
+use crate::daemon::adopt::Found;
 use crate::daemon::create::Born;
 use crate::daemon::remove;
 use crate::daemon::supervisor::ADOPTION;
@@ -35,14 +36,8 @@ impl Supervisor {
                 tracing::error!(session = %name, pid = found.pid, "two inits have one name; the second is left alone");
                 continue;
             }
-            let (pid, pidfd, address) = (found.pid, found.pidfd.try_clone()?, self.address.clone());
-            self.sessions.insert(name.clone(), Entry::Silent(found));
+            self.ask(found)?;
             unanswered += 1;
-            tokio::spawn(async move {
-                let adopted = adopt::adopt(pid, pidfd, name.clone()).await.map(Box::new);
-                // A supervisor that is gone leaves the init to the next daemon.
-                address.send(ToSupervisor::Adopted { name, adopted }).await.ok();
-            });
         }
         let until = Instant::now() + ADOPTION;
         while unanswered > 0 {
@@ -53,6 +48,31 @@ impl Supervisor {
             unanswered -= 1;
         }
         Ok(())
+    }
+
+    /// Asks an init for its session; the answer comes as a message.
+    fn ask(&mut self, found: Found) -> io::Result<()> {
+        let (name, pid, pidfd) = (found.name.clone(), found.pid, found.pidfd.try_clone()?);
+        let address = self.address.clone();
+        self.sessions.insert(name.clone(), Entry::Silent(found));
+        tokio::spawn(async move {
+            let adopted = adopt::adopt(pid, pidfd, name.clone()).await.map(Box::new);
+            // A supervisor that is gone leaves the init to the next daemon.
+            address.send(ToSupervisor::Adopted { name, adopted }).await.ok();
+        });
+        Ok(())
+    }
+
+    /// An init that lives has closed its connection, and this daemon still has its place: the init lost it by itself.
+    pub(super) fn ask_again(&mut self, name: &SessionName) {
+        self.sessions.remove(name);
+        let asked = adopt::scan(&self.home).and_then(|all| match all.into_iter().find(|found| found.name == *name) {
+            Some(found) => self.ask(found),
+            None => Ok(()),
+        });
+        if let Err(error) = asked {
+            tracing::error!(session = %name, %error, "an init that closed its connection cannot be asked again");
+        }
     }
 
     pub(super) fn on_adopted(&mut self, name: &SessionName, adopted: io::Result<Box<(Born, Report)>>) {
