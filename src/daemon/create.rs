@@ -15,7 +15,9 @@ use crate::sandbox::prepare;
 use crate::session::spec::BoxSpec;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::SessionSpec;
+use crate::sys::process;
 use crate::sys::socket;
+use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
 use std::io::Write;
@@ -64,10 +66,23 @@ pub async fn create(
     prepare_directory(&directory, session).map_err(|error| cannot_write(&directory, &error))?;
     prepare::prepare(&boxed, &session.persist, &places).map_err(|failed| cannot_write(&directory, &failed.error))?;
     let build = Build { session: session.clone(), boxed, directory, coop_home: root, open_files };
-    match tokio::time::timeout(BUILD_LIMIT, converse(link, &build, size)).await {
+    let mut forked = None;
+    let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, &build, size, &mut forked)).await {
         Ok(result) => result,
         Err(_) => {
-            Err(Refusal::new(RefusalCode::Box, format!("the box was not ready after {} s", BUILD_LIMIT.as_secs())))
+            let text = format!("the box was not ready after {} s", BUILD_LIMIT.as_secs());
+            Err(Refusal::new(RefusalCode::Box, text))
+        }
+    };
+    match (made, forked) {
+        (Ok(()), Some((pid, pidfd))) => Ok(Born { link, pidfd, pid }),
+        (Ok(()), None) => Err(Refusal::new(RefusalCode::Box, "the init sent no pidfd")),
+        (Err(refusal), forked) => {
+            // Whatever it was in the middle of: no box lives that nobody knows of. One that has ended needs no signal.
+            if let Some((_, pidfd)) = forked {
+                process::pidfd_signal(&pidfd, Signal::SIGKILL).ok();
+            }
+            Err(refusal)
         }
     }
 }
@@ -128,7 +143,12 @@ fn spawn_stage1(home: &CoopHome, session: &SessionSpec, network: NetworkMode) ->
     Ok(ours)
 }
 
-async fn converse(link: Link, build: &Build, size: WinSize) -> Result<Born, Refusal> {
+async fn converse(
+    link: &Link,
+    build: &Build,
+    size: WinSize,
+    forked: &mut Option<(i32, OwnedFd)>,
+) -> Result<(), Refusal> {
     let lost = |error: io::Error| {
         Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"))
     };
@@ -142,26 +162,19 @@ async fn converse(link: Link, build: &Build, size: WinSize) -> Result<Born, Refu
         // It ended early; why, it has said, and that is what is read next.
         tracing::debug!(%error, "the init did not wait for its orders");
     }
-    let mut forked = None;
     loop {
         let (message, fds) = link.receive().await.map_err(lost)?;
         match message {
-            FromInit::Forked { pid } => forked = fds.into_iter().next().map(|pidfd| (pid, pidfd)),
+            FromInit::Forked { pid } => *forked = fds.into_iter().next().map(|pidfd| (pid, pidfd)),
             FromInit::Failed { what, hint } => {
                 let mut refusal = Refusal::new(RefusalCode::Box, what);
                 refusal.hint = hint;
                 return Err(refusal);
             }
             FromInit::SpawnFailed { why, .. } => {
-                if let Some((_, pidfd)) = &forked {
-                    crate::sys::process::pidfd_signal(pidfd, nix::sys::signal::Signal::SIGKILL).ok();
-                }
                 return Err(Refusal::new(RefusalCode::Box, format!("the agent could not be started: {why}")));
             }
-            FromInit::Spawned { .. } => {
-                let (pid, pidfd) = forked.ok_or_else(|| Refusal::new(RefusalCode::Box, "the init sent no pidfd"))?;
-                return Ok(Born { link, pidfd, pid });
-            }
+            FromInit::Spawned { .. } => return Ok(()),
             _ => {}
         }
     }

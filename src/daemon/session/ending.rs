@@ -42,5 +42,9 @@ impl Session {
 async fn remove_files(directory: PathBuf) -> std::io::Result<()> {
     static REMOVALS: Semaphore = Semaphore::const_new(4);
     let _permit = REMOVALS.acquire().await.map_err(std::io::Error::other)?;
-    tokio::task::spawn_blocking(move || remove::remove_session(&directory)).await.map_err(std::io::Error::other)?
+    // A thread of its own, for the walk goes as deep as the box made its directories, and so does its stack.
+    let (done, removed) = tokio::sync::oneshot::channel();
+    let walk = std::thread::Builder::new().stack_size(1 << 30);
+    walk.spawn(move || drop(done.send(remove::remove_session(&directory))))?;
+    removed.await.map_err(std::io::Error::other)?
 }
