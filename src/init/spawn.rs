@@ -20,6 +20,10 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+/// Most files that a program of a box may open. Descriptors in flight are counted per user against the *sender's* limit:
+/// a box that parked as many as the daemon may have would keep the daemon from sending any (ETOOMANYREFS).
+const OPEN_FILES_MAX: u64 = 4096;
+
 /// What all programs of a box have in common.
 #[derive(Debug)]
 pub struct Surroundings {
@@ -101,7 +105,8 @@ fn become_program(
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
     let soft = around.open_files;
     nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, hard)| nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard))
+        .map(|(_, hard)| hard.min(OPEN_FILES_MAX))
+        .and_then(|hard| nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard))
         .map_err(failed("cannot set the limit of open files"))?;
     // The inner namespaces: mounts that come along are locked from here on, and nothing here is over the init.
     match &around.inner {
