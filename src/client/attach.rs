@@ -11,10 +11,7 @@ use crate::name::SessionName;
 use crate::proto::door::Row;
 use crate::session::spec::DetachKey;
 use crate::session::state::Exit;
-use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
-use nix::sys::signalfd::SfdFlags;
-use nix::sys::signalfd::SignalFd;
 use std::io;
 use std::io::IsTerminal;
 
@@ -66,8 +63,7 @@ pub fn verb(context: &Context, session: Option<&str>, pty: PtyId, view: bool) ->
 
 /// Attaches until something ends it; returns the exit code of the command.
 pub fn attach(context: &Context, daemon: Daemon, target: Target) -> Result<i32, Failure> {
-    let signals = take_signals().map_err(io::Error::from)?;
-    let mut client = Client::new(context, daemon, target, signals)?;
+    let mut client = Client::new(context, daemon, target)?;
     let over = client.run();
     let (mut screen, target) = client.into_parts();
     if matches!(over, Ok(Over::Detached)) {
@@ -103,15 +99,4 @@ fn conclude(context: &Context, target: &Target, over: Over) -> Result<i32, Failu
         Over::HungUp => return Ok(128 + Signal::SIGHUP as i32),
     }
     Ok(0)
-}
-
-/// Signals come through a descriptor, so that none can interrupt anything half-way.
-fn take_signals() -> nix::Result<SignalFd> {
-    let mut mask = SigSet::empty();
-    for signal in [Signal::SIGWINCH, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTSTP]
-    {
-        mask.add(signal);
-    }
-    mask.thread_block()?;
-    SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }

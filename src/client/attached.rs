@@ -6,6 +6,7 @@ use crate::client::attach::Target;
 use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
+use crate::client::failure::NO_DAEMON;
 use crate::client::screen;
 use crate::client::screen::Screen;
 use crate::client::typed::Typed as Unacknowledged;
@@ -22,7 +23,9 @@ use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
+use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
+use nix::sys::signalfd::SfdFlags;
 use nix::sys::signalfd::SignalFd;
 use std::io;
 use std::io::IsTerminal;
@@ -37,6 +40,8 @@ const PENDING_MAX: usize = 64 << 10;
 const KEY_PAUSE: Duration = Duration::from_millis(25);
 /// How long a client whose daemon vanished tries to find another.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// Milliseconds for the answer of a daemon that was reached.
+const ANSWER_LIMIT: u16 = 30_000;
 const RECONNECT_PAUSE: Duration = Duration::from_millis(5);
 
 pub struct Client<'a> {
@@ -58,12 +63,15 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub fn new(context: &'a Context, daemon: Daemon, target: Target, signals: SignalFd) -> Result<Self, Failure> {
+    pub fn new(context: &'a Context, mut daemon: Daemon, target: Target) -> Result<Self, Failure> {
         let keys = DetachKeys::new(target.detach_key);
-        let mut daemon = daemon;
         let number = client_number();
-        daemon.call(attach_call(&target, number, target.is_new.then_some(0), 0))?;
-        Ok(Self {
+        let call = attach_call(&target, number, target.is_new.then_some(0), 0);
+        let size = call.size;
+        daemon.call(call)?;
+        // Only now: until here the user's own terminal is untouched, and a signal may end this process as any other.
+        let signals = take_signals().map_err(io::Error::from)?;
+        let mut client = Self {
             context,
             target,
             number,
@@ -76,7 +84,11 @@ impl<'a> Client<'a> {
             reads_input: true,
             offset: None,
             screen_left: 0,
-        })
+        };
+        if screen::size() != size {
+            client.on_resize()?; // the signal came before it was taken
+        }
+        Ok(client)
     }
 
     pub fn into_parts(self) -> (Screen, Target) {
@@ -164,11 +176,7 @@ impl<'a> Client<'a> {
     fn on_signals(&mut self) -> Result<Option<Over>, Failure> {
         while let Ok(Some(info)) = self.signals.read_signal() {
             match Signal::try_from(info.ssi_signo.cast_signed()) {
-                Ok(Signal::SIGWINCH) => {
-                    if !self.target.view {
-                        self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
-                    }
-                }
+                Ok(Signal::SIGWINCH) => self.on_resize()?,
                 Ok(Signal::SIGHUP) => return Ok(Some(Over::HungUp)),
                 // A stopped client would leave a raw terminal behind; detaching is how one leaves.
                 Ok(Signal::SIGTSTP) | Err(_) => {}
@@ -176,6 +184,13 @@ impl<'a> Client<'a> {
             }
         }
         Ok(None)
+    }
+
+    fn on_resize(&mut self) -> Result<(), Failure> {
+        if !self.target.view {
+            self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
+        }
+        Ok(())
     }
 
     fn on_stdin(&mut self) -> Result<Option<Over>, Failure> {
@@ -306,7 +321,7 @@ impl<'a> Client<'a> {
                 return Ok(Some(over));
             }
             match self.try_reconnect() {
-                Ok(()) => return Ok(None),
+                Ok(over) => return Ok(over),
                 Err(failure) if Instant::now() > until => return Err(failure),
                 Err(failure) if failure.code == crate::client::failure::NO_SESSION => {
                     return Ok(Some(Over::Gone(failure.message)));
@@ -317,16 +332,46 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn try_reconnect(&mut self) -> Result<(), Failure> {
+    fn try_reconnect(&mut self) -> Result<Option<Over>, Failure> {
         let mut daemon = connect::reconnect(self.context)?;
-        let attached = daemon.call(attach_call(&self.target, self.number, self.offset, self.typed.acknowledged()))?;
+        daemon.ask(attach_call(&self.target, self.number, self.offset, self.typed.acknowledged()))?;
+        // The session's init may take its time; a signal must not wait for it.
+        loop {
+            let mut fds = [
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+                PollFd::new(daemon.stream.as_fd(), PollFlags::POLLIN),
+            ];
+            let polled = nix::poll::poll(&mut fds, ANSWER_LIMIT);
+            let (signalled, answered) = (fds[0].any().unwrap_or(false), fds[1].any().unwrap_or(false));
+            if signalled && let Some(over) = self.on_signals()? {
+                return Ok(Some(over));
+            }
+            match polled {
+                Ok(_) if answered => break,
+                Ok(0) => return Err(Failure::new(NO_DAEMON, "the daemon does not answer")),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(errno) => return Err(io::Error::from(errno).into()),
+            }
+        }
+        let attached = daemon.answer::<Attach>()?;
         // Half a frame of the old daemon's is void: its bytes were not counted.
         self.wire = Wire::over(daemon)?;
         self.screen_left = 0;
         self.typed.send_again();
         self.typed.acknowledge_earlier(attached.typed);
-        Ok(())
+        Ok(None)
     }
+}
+
+/// Signals come through a descriptor, so that none can interrupt anything half-way.
+fn take_signals() -> nix::Result<SignalFd> {
+    let mut mask = SigSet::empty();
+    for signal in [Signal::SIGWINCH, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTSTP]
+    {
+        mask.add(signal);
+    }
+    mask.thread_block()?;
+    SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 /// What one `poll` found.

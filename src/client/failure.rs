@@ -1,5 +1,6 @@
 //! Why a command failed: a sentence, what to try next, and the exit code of docs/cli.
 
+use crate::config::error::printable;
 use crate::home::HomeError;
 use crate::launch::error::LaunchError;
 use crate::proto::door::Refusal;
@@ -10,6 +11,11 @@ pub const GENERAL: i32 = 1;
 pub const BAD_ARGUMENTS: i32 = 2;
 pub const NO_SESSION: i32 = 3;
 pub const NO_DAEMON: i32 = 4;
+
+/// Text for the user's terminal: it may quote a path, a file or the word of a box. Lines stay lines.
+pub fn shown(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
 
 #[derive(Debug)]
 pub struct Failure {
@@ -30,9 +36,9 @@ impl Failure {
 
     /// The one place where a command's failure is shown.
     pub fn print(&self) {
-        eprintln!("coop: {}", self.message);
+        eprintln!("coop: {}", shown(&self.message));
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            eprintln!("hint: {}", shown(hint));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::client::Context;
 use crate::client::failure::Failure;
+use crate::config::error::deceives;
 use crate::proto::door::Clients;
 use crate::proto::door::List;
 use crate::proto::door::Row;
@@ -86,7 +87,7 @@ pub fn age(seconds: u64) -> String {
 }
 
 fn short_path(path: &str, home: &str, width: usize) -> String {
-    let path: String = path.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let path: String = path.chars().map(|c| if deceives(c) { '?' } else { c }).collect();
     let path = match path.strip_prefix(home) {
         Some("") => "~".to_owned(),
         Some(below) if below.starts_with('/') => format!("~{below}"),

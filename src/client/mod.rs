@@ -56,13 +56,13 @@ impl Context {
     /// A line that is good to know but was not asked for.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("coop: {text}");
+            eprintln!("coop: {}", failure::shown(text));
         }
     }
 
     pub fn detail(&self, text: impl FnOnce() -> String) {
         if self.verbose {
-            eprintln!("coop: {}", text());
+            eprintln!("coop: {}", failure::shown(&text()));
         }
     }
 
@@ -96,6 +96,10 @@ fn dispatch(command: Command) -> Result<i32, Failure> {
         let text = format!("{option} belongs to `coop` alone and says nothing to this command");
         return Err(Failure::new(BAD_ARGUMENTS, text).hinted("`coop help` shows which options each command has"));
     }
+    if let Some((option, use_of)) = useless(&command) {
+        let text = format!("{option} says nothing to this command");
+        return Err(Failure::new(BAD_ARGUMENTS, text).hinted(use_of));
+    }
     match command.verb {
         Some(Verb::Completions { shell }) => return man::completions(shell),
         Some(Verb::Man { directory }) => return man::pages(directory),
@@ -118,6 +122,26 @@ fn dispatch(command: Command) -> Result<i32, Failure> {
         Some(Verb::Shutdown) => shutdown(&context),
         Some(Verb::Logs { follow, lines }) => logs::verb(&context, follow, lines),
         Some(_) => Ok(0),
+    }
+}
+
+/// An option that the verb has no use for, and who has: none is ignored in silence.
+fn useless(command: &Command) -> Option<(&'static str, &'static str)> {
+    use Verb::Completions;
+    use Verb::Logs;
+    use Verb::Man;
+    use Verb::Restart;
+    use Verb::Shutdown;
+    use Verb::Status;
+    use Verb::Trust;
+    let starts = matches!(command.verb, None | Some(Restart { .. } | Status { .. } | Trust { .. }));
+    let daemon = !matches!(command.verb, Some(Completions { .. } | Man { .. } | Trust { .. } | Logs { .. } | Shutdown));
+    if command.global.config.is_some() && !starts {
+        Some(("--config", "it counts where a session is started: `coop`, `coop restart`, `coop status`, `coop trust`"))
+    } else if command.global.idle_exit.is_some() && !daemon {
+        Some(("--idle-exit", "it counts where the daemon is spoken to or started"))
+    } else {
+        None
     }
 }
 

@@ -1,5 +1,6 @@
 //! The user's own terminal while a client is attached, and how it gets it back: exactly as it was.
 
+use crate::config::error::printable;
 use crate::name::WinSize;
 use crate::sys::pty;
 use crate::term::modes;
@@ -65,7 +66,7 @@ impl Screen {
             self.show(&restore);
             self.show(modes::prelude());
         }
-        self.show(format!("\r\n[coop] {text}\r\n").as_bytes());
+        self.show(format!("\r\n[coop] {}\r\n", printable(text)).as_bytes());
     }
 
     pub fn pending(&self) -> usize {

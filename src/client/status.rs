@@ -3,6 +3,7 @@
 use crate::client::Context;
 use crate::client::failure::Failure;
 use crate::client::ls;
+use crate::config::error::deceives;
 use crate::launch;
 use crate::launch::Launch;
 use crate::launch::Wishes;
@@ -120,6 +121,6 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
 
 /// Cut to what is left of 80 columns beside the label; nothing in it moves the cursor.
 fn fitted(text: &str) -> String {
-    let text: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let text: String = text.chars().map(|c| if deceives(c) { '?' } else { c }).collect();
     if text.chars().count() <= 70 { text } else { text.chars().take(69).chain(['…']).collect() }
 }

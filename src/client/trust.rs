@@ -3,6 +3,7 @@
 use crate::client::Context;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
+use crate::client::failure::shown;
 use crate::launch::trust;
 use crate::launch::trust::TrustState;
 use std::io;
@@ -49,8 +50,8 @@ pub fn confirm(state: &TrustState) -> Result<(), Failure> {
 }
 
 fn list(state: &TrustState) {
-    eprintln!("{} asks for:", state.path.display());
+    eprintln!("{} asks for:", shown(&state.path.display().to_string()));
     for ask in &state.asks {
-        eprintln!("  {ask}");
+        eprintln!("  {}", shown(&ask.to_string()));
     }
 }

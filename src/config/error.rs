@@ -72,15 +72,17 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Whether a character moves the cursor, hides or reorders what a terminal shows.
+pub fn deceives(c: char) -> bool {
+    c.is_control()
+        // Invisible and bidirectional controls (Unicode TR36, "Trojan Source", CVE-2021-42574), tag characters.
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// The text with everything escaped that could move the cursor, hide or reorder what a terminal shows: a project's file
 /// is quoted on its owner's terminal before its owner has trusted it.
 pub fn printable(text: &str) -> String {
-    let deceives = |c: char| {
-        c.is_control()
-            // Invisible and bidirectional controls (Unicode TR36, "Trojan Source", CVE-2021-42574), tag characters.
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if deceives(c) { shown.extend(c.escape_default()) } else { shown.push(c) }

@@ -26,7 +26,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// An init that was found: what it was started with, which it cannot change.
+/// An init that was found, by what its environment says. An init that a box has taken over could have rewritten that: it
+/// can then pass for another session of this home, in a list, and never reach anything that is not its own.
 #[derive(Debug)]
 pub struct Found {
     pub pid: i32,

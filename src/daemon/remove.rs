@@ -8,9 +8,23 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::path::PathBuf;
+use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
-/// Removes a killed session's own files; what is to persist is put aside first.
-pub fn remove_session(directory: &Path) -> io::Result<()> {
+/// Removes a killed session's own files; what is to persist is put aside first. A few at a time: trees are removed as
+/// fast as the disk lets them, and each walk holds descriptors.
+pub async fn in_background(directory: PathBuf) -> io::Result<()> {
+    static REMOVALS: Semaphore = Semaphore::const_new(4);
+    let _permit = REMOVALS.acquire().await.map_err(io::Error::other)?;
+    // A thread of its own, for the walk goes as deep as the box made its directories, and so does its stack.
+    let (done, removed) = oneshot::channel();
+    let walk = std::thread::Builder::new().stack_size(1 << 30);
+    walk.spawn(move || drop(done.send(remove_session(&directory))))?;
+    removed.await.map_err(io::Error::other)?
+}
+
+fn remove_session(directory: &Path) -> io::Result<()> {
     let (home, kept) = (directory.join("upper/home"), directory.join("persist"));
     if let Some(session) = create::read_session_file(directory).filter(|_| home.is_dir()) {
         ignore_existing(fs::DirBuilder::new().mode(0o700).create(&kept))?;

@@ -56,7 +56,7 @@ fn prepare(control: &OwnedFd) -> Result<(Build, Surroundings), SandboxError> {
     caps::become_undumpable().during(|| "cannot make the init undumpable".to_owned())?;
     let places =
         Places { session: &orders.directory, coop_home: &orders.coop_home, hostname: orders.session.name.as_str() };
-    let view = HostView::look(&orders.boxed, &orders.coop_home).during(|| "cannot look at the host".to_owned())?;
+    let view = HostView::look(&orders.boxed, &orders.coop_home)?;
     build::build(&plan::plan(&orders.boxed, &view, &places))?;
     nix::unistd::sethostname(orders.session.name.as_str()).during(|| "cannot set the host name".to_owned())?;
     if orders.boxed.network == NetworkMode::None {

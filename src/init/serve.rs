@@ -284,8 +284,10 @@ impl Init {
             Ok((page, wake)) => {
                 let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].map(|fd| fd.as_raw_fd());
                 let following = FromInit::Following { pty: id, typed: pty.typed() };
-                if !self.send_now(&following, &fds) {
-                    self.lose_daemon();
+                if let Err(errno) = self.send_now(&following, &fds) {
+                    // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
+                    self.with(id, BoxPty::unfollow);
+                    self.say(&FromInit::FollowFailed { pty: id, why: errno.to_string() }, &[]);
                 }
             }
             Err(errno) => self.say(&FromInit::FollowFailed { pty: id, why: errno.to_string() }, &[]),
@@ -306,7 +308,7 @@ impl Init {
     }
 
     fn say(&mut self, message: &FromInit, fds: &[i32]) {
-        if self.control.is_some() && (!self.outbox.is_empty() || !self.send_now(message, fds)) {
+        if self.control.is_some() && (!self.outbox.is_empty() || self.send_now(message, fds).is_err()) {
             self.outbox.push_back(control::encode(message));
             if self.outbox.len() > OUTBOX_MAX {
                 self.lose_daemon();
@@ -314,9 +316,9 @@ impl Init {
         }
     }
 
-    fn send_now(&self, message: &FromInit, fds: &[i32]) -> bool {
-        let Some(control) = &self.control else { return false };
-        socket::send_message(control, &control::encode(message), fds, false).is_ok()
+    fn send_now(&self, message: &FromInit, fds: &[i32]) -> nix::Result<()> {
+        let control = self.control.as_ref().ok_or(Errno::ENOTCONN)?;
+        socket::send_message(control, &control::encode(message), fds, false)
     }
 
     fn flush(&mut self) {

@@ -5,24 +5,34 @@ use crate::session::spec::BoxUser;
 use crate::sys::caps;
 use crate::sys::process;
 use crate::sys::pty;
+use crate::sys::socket;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use nix::poll::PollTimeout;
 use nix::sched::CloneFlags;
 use nix::sys::resource::Resource;
+use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::ForkResult;
 use nix::unistd::Pid;
 use std::convert::Infallible;
 use std::ffi::CString;
-use std::fs::File;
-use std::io::Read;
-use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
+use std::time::Instant;
 
 /// Most files that a program of a box may open. Descriptors in flight are counted per user against the *sender's* limit:
 /// a box that parked as many as the daemon may have would keep the daemon from sending any (ETOOMANYREFS).
 const OPEN_FILES_MAX: u64 = 4096;
+
+/// A program is exec'ed within a millisecond; from a network file system on a bad day within seconds.
+const START_LIMIT: Duration = Duration::from_secs(10);
+/// The child's word that its namespace can be opened. No error's text begins with NUL.
+const NESTED: &[u8] = b"\0nested";
 
 /// What all programs of a box have in common.
 #[derive(Debug)]
@@ -42,15 +52,17 @@ pub struct Surroundings {
 
 /// A program that did not start.
 #[derive(Debug, thiserror::Error)]
-#[error("{what}: {errno}")]
-pub struct SpawnError {
-    what: String,
-    errno: Errno,
+pub enum SpawnError {
+    #[error("{what}: {errno}")]
+    Failed { what: String, errno: Errno },
+    /// The child's own words.
+    #[error("{0}")]
+    Told(String),
 }
 
 fn failed(what: &str) -> impl FnOnce(Errno) -> SpawnError + use<> {
     let what = what.to_owned();
-    move |errno| SpawnError { what, errno }
+    move |errno| SpawnError::Failed { what, errno }
 }
 
 /// Starts `argv` with `terminal` as its controlling terminal; returns when it has been exec'ed.
@@ -59,33 +71,50 @@ pub fn spawn(argv: &[String], terminal: &OwnedFd, around: &mut Surroundings) -> 
     let words = words.map_err(|_| failed("a command line cannot hold a NUL byte")(Errno::EINVAL))?;
     let program = argv.first().ok_or_else(|| failed("an empty command line")(Errno::EINVAL))?;
     let candidates = candidates(program, &around.path);
-    // The pipe closes on exec; what comes through it is why that did not happen.
-    let (report, reporter) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed("pipe"))?;
+    // The child's end closes on exec; what comes through it before is why that did not happen.
+    let (report, reporter) = socket::message_pair().map_err(failed("cannot make a pair of sockets"))?;
     match process::fork_single_threaded().map_err(failed("cannot fork"))? {
         ForkResult::Child => {
             drop(report);
-            let Err(error) = become_program(&words, &candidates, terminal, around);
-            let text = error.to_string();
-            let told = File::from(reporter).write_all(text.as_bytes());
+            let Err(error) = become_program(&words, &candidates, terminal, around, &reporter);
+            let told = socket::send_message(&reporter, error.to_string().as_bytes(), &[], true);
             std::process::exit(if told.is_ok() { 126 } else { 125 });
         }
         ForkResult::Parent { child } => {
             drop(reporter);
-            let mut why = String::new();
-            match File::from(report).take(4096).read_to_string(&mut why) {
-                Ok(0) => {
-                    if around.inner.is_none() {
-                        around.inner = Some(inner_namespace(child)?);
-                    }
-                    Ok(child)
-                }
-                _ => Err(SpawnError { what: why, errno: Errno::ENOEXEC }),
-            }
+            await_start(child, &report, around).inspect_err(|_| {
+                // It has ended, or it hangs; the loop that reaps takes either.
+                nix::sys::signal::kill(child, Signal::SIGKILL).ok();
+            })?;
+            Ok(child)
         }
     }
 }
 
-/// The child has been exec'ed, or has even ended: until it is reaped its namespace can be opened.
+/// Waits until the child has been exec'ed. Files that do not answer (a dead network server) must not stop the whole box.
+fn await_start(child: Pid, report: &OwnedFd, around: &mut Surroundings) -> Result<(), SpawnError> {
+    let deadline = Instant::now() + START_LIMIT;
+    loop {
+        let left =
+            PollTimeout::try_from(deadline.saturating_duration_since(Instant::now())).unwrap_or(PollTimeout::MAX);
+        match nix::poll::poll(&mut [PollFd::new(report.as_fd(), PollFlags::POLLIN)], left) {
+            Ok(0) => return Err(failed("the program's file does not answer")(Errno::ETIMEDOUT)),
+            Ok(_) => {}
+            Err(Errno::EINTR) => continue,
+            Err(errno) => return Err(failed("cannot wait for the program")(errno)),
+        }
+        match socket::receive_message(report, 4096, true).map_err(failed("cannot hear of the program"))? {
+            None => return Ok(()),
+            Some(said) if said.bytes == NESTED => {
+                // Before it runs a single instruction of the program: that could go elsewhere and lead later ones there.
+                around.inner = Some(inner_namespace(child)?);
+                socket::send_message(report, b"go", &[], true).map_err(failed("cannot start the program"))?;
+            }
+            Some(said) => return Err(SpawnError::Told(String::from_utf8_lossy(&said.bytes).into_owned())),
+        }
+    }
+}
+
 fn inner_namespace(child: Pid) -> Result<OwnedFd, SpawnError> {
     let path = format!("/proc/{child}/ns/user");
     nix::fcntl::open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
@@ -99,6 +128,7 @@ fn become_program(
     candidates: &[CString],
     terminal: &OwnedFd,
     around: &Surroundings,
+    reporter: &OwnedFd,
 ) -> Result<Infallible, SpawnError> {
     nix::unistd::setsid().map_err(failed("setsid"))?;
     pty::make_controlling(terminal).map_err(failed("cannot take the terminal"))?;
@@ -114,13 +144,7 @@ fn become_program(
             nix::sched::setns(inner, CloneFlags::CLONE_NEWUSER).map_err(failed("cannot enter the box"))?;
             process::unshare(CloneFlags::CLONE_NEWNS).map_err(failed("cannot nest the box"))?;
         }
-        None => {
-            process::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)
-                .map_err(failed("cannot nest the box"))?;
-            stage1::map_self(around.user.uid, around.user.gid, 0, 0).map_err(|error| {
-                failed("cannot map the user")(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))
-            })?;
-        }
+        None => nest(around, reporter)?,
     }
     caps::drop_all().map_err(failed("cannot drop capabilities"))?;
     caps::no_new_privileges().map_err(failed("cannot set no_new_privs"))?;
@@ -132,6 +156,16 @@ fn become_program(
     process::reset_signals().map_err(failed("cannot reset signals"))?;
     process::mark_from_close_on_exec(3).map_err(failed("cannot close descriptors"))?;
     exec_first(words, candidates, &around.env)
+}
+
+/// Makes the inner namespace, and waits until the init holds it.
+fn nest(around: &Surroundings, reporter: &OwnedFd) -> Result<(), SpawnError> {
+    process::unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS).map_err(failed("cannot nest the box"))?;
+    stage1::map_self(around.user.uid, around.user.gid, 0, 0)
+        .map_err(|error| failed("cannot map the user")(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?;
+    socket::send_message(reporter, NESTED, &[], true).map_err(failed("cannot report to the init"))?;
+    socket::receive_message(reporter, 16, true).map_err(failed("cannot hear the init"))?;
+    Ok(())
 }
 
 fn exec_first(words: &[CString], candidates: &[CString], env: &[CString]) -> Result<Infallible, SpawnError> {

@@ -26,6 +26,7 @@ use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::sys::socket;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -64,9 +65,14 @@ impl Drop for Counted<'_> {
 impl Door {
     pub async fn serve(self) {
         let born = Instant::now();
+        let mut reserve = Reserve::default();
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
+                    if let Err(error) = reserve.lend(|| admit(&stream)) {
+                        tracing::warn!(%error, "a client was turned away");
+                        continue;
+                    }
                     let (handle, clients) = (self.handle.clone(), Arc::clone(&self.clients));
                     tokio::spawn(async move {
                         let _counted = Counted::one_more(&clients.all);
@@ -85,10 +91,35 @@ impl Door {
     }
 }
 
-async fn greet(stream: UnixStream, handle: &Handle, clients: &Connected, born: Instant) -> io::Result<()> {
-    if socket::peer_uid(&stream)? != nix::unistd::geteuid().as_raw() {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "a client of another user"));
+/// Descriptors kept for the door's own look at a client: with none left it could not be told who is there.
+#[derive(Debug, Default)]
+struct Reserve(Vec<OwnedFd>);
+
+impl Reserve {
+    /// Gives the reserve up while `look` runs, which returns what it took.
+    fn lend<T>(&mut self, look: impl FnOnce() -> T) -> T {
+        const NEEDED: usize = 2; // a pidfd, and its fdinfo
+        self.0.clear();
+        let seen = look();
+        // Short of descriptors, the reserve is filled after another client.
+        self.0.extend((0..NEEDED).map_while(|_| nix::sys::eventfd::EventFd::new().ok().map(OwnedFd::from)));
+        seen
     }
+}
+
+fn admit(stream: &UnixStream) -> io::Result<()> {
+    let refused = |why| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    if socket::peer_uid(stream)? != nix::unistd::geteuid().as_raw() {
+        return refused("it belongs to another user");
+    }
+    // A box may see this socket: `COOP_HOME` can lie in the workspace of another instance's session.
+    if !socket::peer_is_beside_us(stream)? {
+        return refused("it is in a box or a container, or is gone");
+    }
+    Ok(())
+}
+
+async fn greet(stream: UnixStream, handle: &Handle, clients: &Connected, born: Instant) -> io::Result<()> {
     socket::set_send_buffer(&stream, SEND_BUFFER_BYTES)?;
     let mut connection = Connection::new(stream);
     let hello = tokio::time::timeout(GREETING_LIMIT, connection.reader.next()).await??;

@@ -47,6 +47,7 @@ const AGENT_LOGINS: &[&str] = &[
 #[derive(Debug)]
 pub struct Forbidden {
     credentials: Vec<PathBuf>,
+    agent_logins: Vec<PathBuf>,
     coop_home: Vec<PathBuf>,
 }
 
@@ -56,17 +57,30 @@ impl Forbidden {
             let real = path.canonicalize().ok().filter(|real| *real != path);
             std::iter::once(path).chain(real)
         };
-        let under_home = CREDENTIALS.iter().chain(AGENT_LOGINS).map(|credential| host.home().join(credential));
-        let named = ["GNUPGHOME", "CLOUDSDK_CONFIG", "DOCKER_CONFIG", "PASSWORD_STORE_DIR"];
+        let under_home = CREDENTIALS.iter().map(|credential| host.home().join(credential));
+        let named = ["GNUPGHOME", "CLOUDSDK_CONFIG", "DOCKER_CONFIG", "PASSWORD_STORE_DIR", "AWS_CONFIG_FILE"];
         let moved = named.iter().filter_map(|name| host.path_var(name)).map(Path::to_owned);
-        let configs = std::iter::once(host.config_home().join("coop"));
-        let credentials = under_home.chain(moved).chain(configs).flat_map(both);
-        Self { credentials: credentials.collect(), coop_home: both(host.coop_home.clone()).collect() }
+        // The directory and the file: either may be a link into a checkout of the user's dotfiles.
+        let configs = host.config_home().join("coop");
+        let configs = [configs.join("default.toml"), configs];
+        let logins = AGENT_LOGINS.iter().map(|login| host.home().join(login));
+        let homes = [host.coop_home.clone(), host.home().join(".coop")];
+        Self {
+            credentials: under_home.chain(moved).chain(configs).flat_map(both).collect(),
+            agent_logins: logins.flat_map(both).collect(),
+            coop_home: homes.into_iter().flat_map(both).collect(),
+        }
+    }
+
+    /// What a box never shows, whatever lies around it. An agent's own login is not among it: in a workspace that
+    /// contains HOME the agent would have none.
+    pub fn hidden(&self) -> Vec<PathBuf> {
+        self.credentials.iter().chain(&self.coop_home).cloned().collect()
     }
 
     /// Whether showing `path` would show a credential or coop's own directory, or a part of one.
     pub fn shows_secrets(&self, path: &Path) -> bool {
-        self.credentials.iter().any(|secret| overlaps(path, secret)) || self.shows_coop(path)
+        self.credentials.iter().chain(&self.agent_logins).any(|secret| overlaps(path, secret)) || self.shows_coop(path)
     }
 
     /// Whether showing `path` would show coop's own directory, or a part of it.

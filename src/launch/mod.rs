@@ -19,7 +19,6 @@ use crate::config::settings::Config;
 use crate::launch::agent::Agent;
 use crate::launch::agent::Surroundings;
 use crate::launch::coopfile::Coopfiles;
-use crate::launch::credentials::CREDENTIALS;
 use crate::launch::credentials::Forbidden;
 use crate::launch::environment::Environment;
 use crate::launch::error::LaunchError;
@@ -82,7 +81,7 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
     let git_dirs = git_dirs::of(&workspace, &forbidden, &mut notes);
     let (persist, shared) = match config.persist_scope {
         PersistScope::Session => (config.persist.clone(), Vec::new()),
-        PersistScope::User => (Vec::new(), config.persist.clone()),
+        PersistScope::User => (Vec::new(), outermost(&config.persist)),
     };
     let session = SessionSpec {
         name: wishes.name.clone().unwrap_or_else(|| workspace::name_or_fallback(&workspace)),
@@ -103,13 +102,19 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         mounts,
         tools: tools.into_paths(),
         git_dirs,
-        hidden: CREDENTIALS.iter().map(|path| host.home().join(path)).collect(),
+        hidden: forbidden.hidden(),
         shared,
         env: environment.into_pairs(),
         git_identity: git_identity::of(&workspace, host),
         workspace,
     };
     Ok(Launch { session, boxed, notes })
+}
+
+/// The paths that lie in no other of them: each is a mount, and an outer one brings what is in it.
+fn outermost(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let inner = |path: &PathBuf| paths.iter().any(|other| path != other && path.starts_with(other));
+    paths.iter().filter(|path| !inner(path)).cloned().collect()
 }
 
 #[cfg(test)]

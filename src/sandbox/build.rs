@@ -88,6 +88,7 @@ impl Builder {
                 let forbid = Forbid { set_uid: true, executing: true, ..Forbid::default() };
                 mount::new_filesystem(c"devpts", options, forbid).and_then(|pts| self.attach(&pts, at))
             }
+            Op::Limit { at, value } => self.limit(at, *value),
             Op::ReadOnly { at } => self.read_only(at),
             Op::Mask { at } => self.mask(at),
         }
@@ -119,6 +120,12 @@ impl Builder {
         mount::restrict(&tree, Forbid::WRITING)?;
         mount::attach(&tree, place)?;
         target::remove_file(&self.root, &scratch)
+    }
+
+    fn limit(&self, at: &Path, value: u32) -> nix::Result<()> {
+        let inside = at.strip_prefix("/").unwrap_or(at);
+        let file = mount::open_inside(&self.root, inside, libc::O_WRONLY | libc::O_NOFOLLOW, 0)?;
+        nix::unistd::write(&file, value.to_string().as_bytes()).map(drop)
     }
 
     fn read_only(&self, at: &Path) -> nix::Result<()> {
@@ -180,6 +187,7 @@ fn describe(op: &Op) -> String {
         Op::Bind { host, at, .. } => format!("cannot show {} at {} in the box", host.display(), at.display()),
         Op::Tmpfs { at, .. } => format!("cannot mount an own {}", at.display()),
         Op::Proc { at } | Op::DevPts { at } => format!("cannot mount an own {}", at.display()),
+        Op::Limit { at, value } => format!("cannot set {} to {value}", at.display()),
         Op::ReadOnly { at } => format!("cannot make {} read-only", at.display()),
         Op::Mask { at } => format!("cannot mask {}", at.display()),
     }

@@ -40,7 +40,7 @@ fn move_one(from: &Path, to: &Path, inside: &Path) -> io::Result<()> {
 }
 
 /// The directory `below` of `root`, one real directory at a time. `None`: it is not there, or a link is in the way.
-fn directory_below(root: &Path, below: &Path, make: bool) -> io::Result<Option<OwnedFd>> {
+pub fn directory_below(root: &Path, below: &Path, make: bool) -> io::Result<Option<OwnedFd>> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let mut directory = nix::fcntl::open(root, flags, Mode::empty())?;
     for part in below.components() {

@@ -46,6 +46,11 @@ pub enum Op {
     DevPts {
         at: PathBuf,
     },
+    /// A limit of the outer user namespace, through the box's own /proc.
+    Limit {
+        at: PathBuf,
+        value: u32,
+    },
     /// A tree of the box becomes read-only, where it exists.
     ReadOnly {
         at: PathBuf,
@@ -152,6 +157,9 @@ fn devices(ops: &mut Vec<Op>) {
 fn kernel_views(ops: &mut Vec<Op>) {
     let (proc, sys) = (Path::new("/proc"), Path::new("/sys"));
     ops.push(Op::Proc { at: proc.into() });
+    // The inner namespace is the one; a further one would give capabilities, and mounts of kernel file systems with them.
+    // Before /proc/sys becomes read-only, and before any program runs: it counts for the outer namespace and all below.
+    ops.push(Op::Limit { at: proc.join("sys/user/max_user_namespaces"), value: 1 });
     ops.extend(masks::PROC_READ_ONLY.iter().map(|name| Op::ReadOnly { at: proc.join(name) }));
     ops.extend(masks::PROC_MASKED.iter().map(|name| Op::Mask { at: proc.join(name) }));
     ops.push(Op::Bind { host: sys.into(), at: sys.into(), forbid: Forbid::ALL, exact: false });

@@ -41,7 +41,14 @@ pub fn prepare(spec: &BoxSpec, persist: &[PathBuf], places: &Places<'_>) -> Resu
     let scratch = places.scratch();
     make(&scratch)?;
     set_mode(&scratch, 0o1777)?;
-    spec.shared.iter().try_for_each(|inside| make(&places.shared(inside)))
+    let shared = places.shared(Path::new(""));
+    spec.shared.iter().try_for_each(|inside| {
+        make(&shared)?;
+        // Boxes write there: a link that one of them left must not have directories made where it leads.
+        let made = persist::directory_below(&shared, inside, true);
+        made.and_then(|made| made.map(drop).ok_or_else(|| io::Error::from_raw_os_error(libc::ELOOP)))
+            .map_err(|error| PrepareError { path: shared.join(inside), error })
+    })
 }
 
 fn make(path: &Path) -> Result<(), PrepareError> {

@@ -1,5 +1,7 @@
 //! What the host has to offer, looked up once and handed to the pure planner.
 
+use crate::sandbox::explain::SandboxError;
+use crate::sandbox::explain::While;
 use crate::sandbox::masks;
 use crate::session::spec::BoxSpec;
 use std::fs;
@@ -35,19 +37,20 @@ pub struct HostView {
 }
 
 impl HostView {
-    pub fn look(spec: &BoxSpec, coop_home: &Path) -> io::Result<Self> {
+    pub fn look(spec: &BoxSpec, coop_home: &Path) -> Result<Self, SandboxError> {
+        let what = || "cannot look at the host".to_owned();
         let mut view = Self { hosts: fs::read_to_string("/etc/hosts").unwrap_or_default(), ..Self::default() };
         for name in BASE {
             let path = Path::new("/").join(name);
             match fs::symlink_metadata(&path) {
                 Ok(found) if found.is_symlink() => {
-                    let to = fs::read_link(&path)?;
+                    let to = fs::read_link(&path).during(what)?;
                     view.base.push((path, BaseEntry::Symlink(to)));
                 }
                 Ok(found) if found.is_dir() => view.base.push((path, BaseEntry::Directory)),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error).during(what),
             }
         }
         view.etc_secrets = readable_secrets();
@@ -55,10 +58,26 @@ impl HostView {
         view.passwd = passwd_with(spec);
         let link = |tool: &PathBuf| fs::read_link(tool).ok().map(|to| (tool.clone(), to));
         view.tool_links = spec.tools.iter().filter_map(link).collect();
-        let hidden = spec.hidden.iter().map(PathBuf::as_path).chain([coop_home]);
-        // Binds are of real paths: a HOME behind a link must not hide what it leads to from the comparison.
-        view.hidden = hidden.filter_map(|path| fs::canonicalize(path).ok()).collect();
+        for path in spec.hidden.iter().map(PathBuf::as_path).chain([coop_home]) {
+            view.hidden.extend(real(path)?);
+        }
+        view.hidden.sort_unstable();
+        view.hidden.dedup();
         Ok(view)
+    }
+}
+
+/// Where `path` really lies: binds are of real paths, and a HOME behind a link must not hide what it leads to from the
+/// comparison. `None`: it is not there, or where not even the init comes (which may enter all that is its user's).
+/// Anything else is an error, for it might be there.
+fn real(path: &Path) -> Result<Option<PathBuf>, SandboxError> {
+    use io::ErrorKind::NotADirectory;
+    use io::ErrorKind::NotFound;
+    use io::ErrorKind::PermissionDenied;
+    match fs::canonicalize(path) {
+        Ok(real) => Ok(Some(real)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) => Ok(None),
+        other => other.map(Some).during(|| format!("cannot tell where {} is, which must be hidden", path.display())),
     }
 }
 

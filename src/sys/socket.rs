@@ -161,6 +161,40 @@ pub fn peer_uid(fd: impl AsFd) -> nix::Result<u32> {
     nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::PeerCredentials).map(|cred| cred.uid())
 }
 
+/// Whether the other end was opened in this process's own pid namespace. A box has one of its own below it, so nothing that
+/// runs in a box passes, wherever it found the socket. Of a process that is gone nothing is known: it does not pass.
+pub fn peer_is_beside_us(fd: impl AsFd) -> io::Result<bool> {
+    let pidfd = peer_pidfd(fd)?;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    Ok(is_of_one_namespace(&info))
+}
+
+/// `NSpid:` in a pidfd's fdinfo: its number in this namespace and in each one below; 0 or -1 where it has none here.
+fn is_of_one_namespace(fdinfo: &str) -> bool {
+    let numbers = fdinfo.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let mut numbers = numbers.unwrap_or_default().split_ascii_whitespace();
+    matches!((numbers.next().map(str::parse::<i32>), numbers.next()), (Some(Ok(1..)), None))
+}
+
+fn peer_pidfd(fd: impl AsFd) -> io::Result<OwnedFd> {
+    const SO_PEERPIDFD: libc::c_int = 77; // asm-generic/socket.h, since Linux 6.5
+    let mut number: RawFd = -1;
+    let mut len: libc::socklen_t = 4;
+    let raw = fd.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes one int, of which both place and length are given.
+    let got = unsafe { libc::getsockopt(raw, libc::SOL_SOCKET, SO_PEERPIDFD, (&raw mut number).cast(), &raw mut len) };
+    match Errno::result(got) {
+        // SAFETY: the kernel has just installed this descriptor for us.
+        Ok(_) => Ok(unsafe { OwnedFd::from_raw_fd(number) }),
+        // An older kernel has only the number: one that was re-used meanwhile is the risk that is left there.
+        Err(Errno::ENOPROTOOPT) => {
+            let peer = nix::sys::socket::getsockopt(&fd, nix::sys::socket::sockopt::PeerCredentials)?;
+            Ok(crate::sys::process::pidfd_open(nix::unistd::Pid::from_raw(peer.pid()))?)
+        }
+        Err(errno) => Err(errno.into()),
+    }
+}
+
 pub fn set_send_buffer(fd: impl AsFd, bytes: usize) -> nix::Result<()> {
     nix::sys::socket::setsockopt(&fd, nix::sys::socket::sockopt::SndBuf, &bytes)
 }
@@ -222,6 +256,16 @@ mod tests {
         assert!(receive_message(&ours, 64, false).unwrap().unwrap().truncated);
         drop(theirs);
         assert!(receive_message(&ours, 64, false).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_peer_of_this_namespace_is_told_from_one_below_and_one_that_is_gone() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        assert!(peer_is_beside_us(&ours).unwrap() && peer_is_beside_us(&theirs).unwrap());
+        assert!(is_of_one_namespace("flags:\t02\nPid:\t71\nNSpid:\t71\n"));
+        for other in ["NSpid:\t71\t2\n", "NSpid:\t-1\n", "NSpid:\t0\n", "Pid:\t71\n", ""] {
+            assert!(!is_of_one_namespace(other), "{other:?}");
+        }
     }
 
     #[test]

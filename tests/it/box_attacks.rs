@@ -124,6 +124,30 @@ fn mounts_can_neither_be_removed_nor_changed() {
 }
 
 #[test]
+fn no_further_user_namespace_can_be_made() {
+    let home = boxed();
+    for script in ["unshare -U true", "unshare -UC true", "echo 9 > /proc/sys/user/max_user_namespaces"] {
+        fails_inside(&home, script);
+    }
+    Ran::of(home.program("unshare").args(["-UC", "true"])).ok();
+}
+
+#[test]
+fn a_daemon_whose_socket_lies_in_the_workspace_serves_no_box() {
+    let home = boxed();
+    let other = home.workspace().join("other");
+    std::fs::copy(crate::home::binary(), home.workspace().join("coop")).unwrap();
+    let elsewhere = home.directory("elsewhere");
+    let others = |args: &[&str]| Ran::of(home.command(args).env("COOP_HOME", &other).current_dir(&elsewhere));
+    others(&["-d", "--", "sleep", "1000"]).ok();
+    let ran = home.inside("work", "COOP_HOME=$PWD/other ./coop ls; echo code $?").ok();
+    assert!(!ran.out.contains("running") && ran.out.contains("code 4"), "{}", ran.out);
+    assert!(others(&["ls"]).ok().out.contains("running"), "outside it does");
+    others(&["kill", "--all"]).ok();
+    others(&["shutdown"]).ok();
+}
+
+#[test]
 fn the_hosts_processes_cannot_be_seen_or_signalled() {
     let home = boxed();
     let mut victim = home.program("sleep").arg("1003").spawn().unwrap();

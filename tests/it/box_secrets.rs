@@ -124,6 +124,20 @@ fn a_workspace_that_is_the_home_hides_credentials_and_coops_state() {
 }
 
 #[test]
+fn settings_that_are_linked_into_the_workspace_are_hidden_in_it() {
+    let home = Home::new();
+    let settings = home.write("work/dotfiles/coop.toml", "[env]\nKEY = \"seen\"\n");
+    std::fs::create_dir_all(home.home().join(".config/coop")).unwrap();
+    std::os::unix::fs::symlink(&settings, home.home().join(".config/coop/default.toml")).unwrap();
+    home.start("work", "sleep 1000");
+    assert_eq!(home.inside("work", "echo $KEY").ok().out, "seen\n");
+    assert_ne!(home.inside("work", "echo x >> dotfiles/coop.toml").code, 0);
+    assert_ne!(home.inside("work", "rm dotfiles/coop.toml").code, 0);
+    assert_eq!(home.inside("work", "cat dotfiles/coop.toml; cat /workspace/dotfiles/coop.toml").out, "");
+    assert!(fs::read_to_string(settings).unwrap().contains("KEY"));
+}
+
+#[test]
 fn secrets_in_etc_are_masked_also_for_root() {
     let home = Home::new();
     home.start("work", "sleep 1000");

@@ -151,6 +151,23 @@ fn a_lost_session_is_listed_and_comes_back_with_its_home() {
 }
 
 #[test]
+fn a_lost_session_that_cannot_be_started_keeps_what_it_wrote() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    home.inside("work", "echo mine > ~/kept").ok();
+    processes::send(home.init("work"), Signal::SIGKILL);
+    home.wait_for_state("work", "lost");
+    let scratch = home.coop_home().join("sessions/work/upper/tmp");
+    fs::remove_dir(&scratch).unwrap();
+    fs::write(&scratch, "in the way").unwrap();
+    home.coop(&["-d"]).fails_with(1);
+    home.wait_for_state("work", "lost");
+    fs::remove_file(&scratch).unwrap();
+    home.coop(&["-d"]).ok();
+    assert_eq!(home.inside("work", "cat ~/kept").ok().out, "mine\n");
+}
+
+#[test]
 fn a_lost_session_can_be_killed() {
     let home = Home::new();
     home.start("work", "sleep 1000");

@@ -6,8 +6,6 @@ use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::terminal::Order;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
-use std::path::PathBuf;
-use tokio::sync::Semaphore;
 
 impl Session {
     /// The init is gone, and with it, by the kernel's word, every process of the box.
@@ -19,7 +17,7 @@ impl Session {
         let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
         drop((link, pidfd, ptys));
         let removed = match &killing {
-            Some(_) => remove_files(directory.clone()).await,
+            Some(_) => remove::in_background(directory.clone()).await,
             None => {
                 tracing::warn!(session = %spec.name, "a session was lost: its init is gone");
                 Ok(())
@@ -36,15 +34,4 @@ impl Session {
             drop(reply.send(answer));
         }
     }
-}
-
-/// A few at a time: trees are removed as fast as the disk lets them, and each walk holds descriptors.
-async fn remove_files(directory: PathBuf) -> std::io::Result<()> {
-    static REMOVALS: Semaphore = Semaphore::const_new(4);
-    let _permit = REMOVALS.acquire().await.map_err(std::io::Error::other)?;
-    // A thread of its own, for the walk goes as deep as the box made its directories, and so does its stack.
-    let (done, removed) = tokio::sync::oneshot::channel();
-    let walk = std::thread::Builder::new().stack_size(1 << 30);
-    walk.spawn(move || drop(done.send(remove::remove_session(&directory))))?;
-    removed.await.map_err(std::io::Error::other)?
 }

@@ -3,7 +3,6 @@
 use crate::daemon::adopt::Found;
 use crate::daemon::create;
 use crate::daemon::create::Born;
-use crate::daemon::remove;
 use crate::daemon::session::Session;
 use crate::daemon::session::ToSession;
 use crate::home::CoopHome;
@@ -31,6 +30,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+mod removing;
 mod silent;
 
 /// An init answers in well under a millisecond; a new daemon waits this long for all of them.
@@ -63,6 +63,8 @@ pub enum ToSupervisor {
     },
     /// An init that lives has closed its connection to this daemon.
     Displaced(SessionName),
+    /// An init could not be taken over a moment ago.
+    AskAgain(SessionName),
     IdleExit(Duration),
     Shutdown {
         replaced: bool,
@@ -89,8 +91,12 @@ enum Entry {
     /// It is being built; all who ask for it meanwhile wait.
     Building {
         session: SessionSpec,
+        /// It was lost: what it had written stays, even if it cannot be started.
+        revived: bool,
         waiting: Vec<oneshot::Sender<Result<Created, Refusal>>>,
     },
+    /// Its files are being removed, and its name is not free yet.
+    Removing(SessionSpec),
     Live(mpsc::Sender<ToSession>, SessionSpec),
     /// Its processes live, but its init has not answered this daemon (it is stopped, or may not be looked into).
     Silent(Found),
@@ -212,7 +218,12 @@ impl Supervisor {
             ToSupervisor::KillSilent(name, reply) => self.kill_silent(name, reply),
             ToSupervisor::Create(create, reply) => self.create(*create, reply),
             ToSupervisor::Made { name, made } => self.on_made(&name, made),
-            ToSupervisor::RemoveLost(name, reply) => drop(reply.send(self.remove_lost(&name))),
+            ToSupervisor::RemoveLost(name, reply) => self.remove_lost(name, reply),
+            ToSupervisor::AskAgain(name) => {
+                if matches!(self.sessions.get(&name), Some(Entry::Silent(_))) {
+                    self.ask_again(&name);
+                }
+            }
             ToSupervisor::Ended { name } => drop(self.sessions.remove(&name)),
             ToSupervisor::IdleExit(after) => self.idle_exit = after,
             ToSupervisor::Shutdown { .. } | ToSupervisor::Displaced(_) => {}
@@ -234,7 +245,7 @@ impl Supervisor {
                 let hint = format!("if it was stopped, `kill -CONT {}`; `coop kill {name}` ends it", found.pid);
                 Err(Refusal::new(RefusalCode::WrongState, text).hinted(hint))
             }
-            Some(Entry::Building { .. }) | None => Err(Refusal::no_session(name)),
+            Some(Entry::Building { .. } | Entry::Removing(_)) | None => Err(Refusal::no_session(name)),
         }
     }
 
@@ -266,20 +277,10 @@ impl Supervisor {
         specs.filter(|spec| !self.sessions.contains_key(&spec.name)).map(lost_row).collect()
     }
 
-    fn remove_lost(&self, name: &SessionName) -> Result<(), Refusal> {
-        let directory = self.home.session(name);
-        if self.sessions.contains_key(name) || create::read_session_file(&directory).is_none() {
-            return Err(Refusal::no_session(name));
-        }
-        remove::remove_session(&directory).map_err(|error| {
-            Refusal::new(RefusalCode::Failed, format!("cannot remove {}: {error}", directory.display()))
-        })
-    }
-
     fn create(&mut self, create: Create, reply: oneshot::Sender<Result<Created, Refusal>>) {
         let Create { mut session, boxed, size, renameable } = create;
-        match self.claim(&mut session, renameable) {
-            Claim::Free => {}
+        let revived = match self.claim(&mut session, renameable) {
+            Claim::Free { revived } => revived,
             Claim::Ours(name) => {
                 match self.sessions.get_mut(&name) {
                     Some(Entry::Building { waiting, .. }) => waiting.push(reply),
@@ -288,11 +289,11 @@ impl Supervisor {
                 return;
             }
             Claim::Taken(refusal) => return drop(reply.send(Err(refusal))),
-        }
+        };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         session.created_unix_s = now;
         let name = session.name.clone();
-        self.sessions.insert(name.clone(), Entry::Building { session: session.clone(), waiting: vec![reply] });
+        self.sessions.insert(name.clone(), Entry::Building { session: session.clone(), revived, waiting: vec![reply] });
         let (home, address, open_files) = (self.home.clone(), self.address.clone(), self.open_files);
         tokio::spawn(async move {
             let born = create::create(&home, &session, boxed, size, open_files).await;
@@ -309,13 +310,16 @@ impl Supervisor {
             let holder = match self.sessions.get(&session.name) {
                 Some(Entry::Building { session, .. } | Entry::Live(_, session)) => Some(session.workspace.clone()),
                 Some(Entry::Silent(found)) => Some(found.workspace.clone()),
+                Some(Entry::Removing(session)) => return Claim::Taken(removing::refusal(&session.name)),
                 None => create::read_session_file(&self.home.session(&session.name)).map(|lost| lost.workspace),
             };
             let is_lost = !self.sessions.contains_key(&session.name);
             match holder {
                 None => break,
                 // A lost session of the same workspace is started again, on what it had written.
-                Some(workspace) if is_lost && workspace == session.workspace => break,
+                Some(workspace) if is_lost && workspace == session.workspace => {
+                    return Claim::Free { revived: true };
+                }
                 Some(workspace) if renameable && workspace == session.workspace => {
                     return Claim::Ours(session.name.clone());
                 }
@@ -327,11 +331,11 @@ impl Supervisor {
                 }
             }
         }
-        Claim::Free
+        Claim::Free { revived: false }
     }
 
     fn on_made(&mut self, name: &SessionName, made: Result<Box<Made>, Refusal>) {
-        let Some(Entry::Building { waiting, .. }) = self.sessions.remove(name) else { return };
+        let Some(Entry::Building { session: spec, revived, waiting }) = self.sessions.remove(name) else { return };
         let started = made.and_then(|made| {
             tracing::info!(session = %name, pid = made.born.pid, "created");
             let Made { session, born } = *made;
@@ -339,21 +343,24 @@ impl Supervisor {
                 Refusal::new(RefusalCode::Failed, format!("the daemon is short of something: {error}"))
             })
         });
-        if let Err(refusal) = &started {
-            tracing::warn!(session = %name, error = %refusal, "a session could not be created");
-            if let Err(error) = remove::remove_session(&self.home.session(name)) {
-                tracing::warn!(session = %name, %error, "what was left of it could not be removed");
+        let name = name.clone();
+        let failed = started.as_ref().err().cloned();
+        let answer = move || {
+            for (index, reply) in waiting.into_iter().enumerate() {
+                let created = Created { name: name.clone(), existed: index > 0 };
+                drop(reply.send(started.clone().map(|()| created)));
             }
-        }
-        for (index, reply) in waiting.into_iter().enumerate() {
-            let created = Created { name: name.clone(), existed: index > 0 };
-            drop(reply.send(started.clone().map(|()| created)));
-        }
+        };
+        let Some(refusal) = failed else { return answer() };
+        tracing::warn!(session = %spec.name, error = %refusal, "a session could not be created");
+        if revived { answer() } else { self.remove(spec, |_| answer()) }
     }
 }
 
 enum Claim {
-    Free,
+    Free {
+        revived: bool,
+    },
     /// Another client is creating, or has just created, the very session.
     Ours(SessionName),
     Taken(Refusal),

@@ -21,9 +21,13 @@ use crate::session::state::State;
 use crate::sys::process;
 use nix::sys::signal::Signal;
 use std::io;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
+
+/// How long an init that could not be taken over is left in peace.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Takes over what an earlier daemon left. Called before the first client is served; whoever does not answer in time
@@ -63,7 +67,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// An init that lives has closed its connection, and this daemon still has its place: the init lost it by itself.
+    /// For an init that could not be taken over, or lives and has closed its connection while this daemon still has its
+    /// place: it lost it by itself.
     pub(super) fn ask_again(&mut self, name: &SessionName) {
         self.sessions.remove(name);
         let asked = adopt::scan(&self.home).and_then(|all| match all.into_iter().find(|found| found.name == *name) {
@@ -84,9 +89,17 @@ impl Supervisor {
             tracing::info!(session = %name, pid = born.pid, "adopted");
             self.start_session(report.session, born, Some(report.ptys))
         });
-        if let Err(error) = started {
-            tracing::warn!(session = %name, %error, "an init could not be taken over");
+        let Err(error) = started else { return };
+        tracing::warn!(session = %name, %error, "an init could not be taken over");
+        if error.kind() == io::ErrorKind::InvalidData {
+            return; // it breaks the rules, and will not mend
         }
+        // Descriptors were short, here or on the way (other boxes may hold many of this user's): that passes.
+        let (name, address) = (name.clone(), self.address.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(ASK_AGAIN).await;
+            address.send(ToSupervisor::AskAgain(name)).await.ok();
+        });
     }
 
     /// Ends a session whose init does not answer.
@@ -99,7 +112,10 @@ impl Supervisor {
         let (directory, address) = (self.home.session(&name), self.address.clone());
         tokio::spawn(async move {
             let ended = async { pidfd?.readable().await.map(drop) }.await;
-            let removed = ended.and_then(|()| remove::remove_session(&directory));
+            let removed = match ended {
+                Ok(()) => remove::in_background(directory).await,
+                Err(error) => Err(error),
+            };
             address.send(ToSupervisor::Ended { name }).await.ok();
             drop(reply.send(removed.map_err(|error| Refusal::new(RefusalCode::Failed, error.to_string()))));
         });
