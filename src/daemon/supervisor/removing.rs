@@ -1,0 +1,41 @@
+//! Sessions whose files are being removed: beside the supervisor, for a box may have left a great many.
+
+use crate::daemon::create;
+use crate::daemon::remove;
+use crate::daemon::supervisor::Entry;
+use crate::daemon::supervisor::Supervisor;
+use crate::daemon::supervisor::ToSupervisor;
+use crate::name::SessionName;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::session::spec::SessionSpec;
+use tokio::sync::oneshot;
+
+impl Supervisor {
+    pub(super) fn remove_lost(&mut self, name: SessionName, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let directory = self.home.session(&name);
+        let lost = create::read_session_file(&directory).filter(|_| !self.sessions.contains_key(&name));
+        let Some(session) = lost else { return drop(reply.send(Err(Refusal::no_session(&name)))) };
+        self.remove(session, |removed| drop(reply.send(removed)));
+    }
+
+    /// Removes a session's files beside the supervisor. Its name is free before `then` is told.
+    pub(super) fn remove(&mut self, session: SessionSpec, then: impl FnOnce(Result<(), Refusal>) + Send + 'static) {
+        let (name, address) = (session.name.clone(), self.address.clone());
+        let directory = self.home.session(&name);
+        self.sessions.insert(name.clone(), Entry::Removing(session));
+        tokio::spawn(async move {
+            let removed = remove::in_background(directory.clone()).await.map_err(|error| {
+                tracing::warn!(session = %name, %error, "not all of its files could be removed");
+                Refusal::new(RefusalCode::Failed, format!("cannot remove {}: {error}", directory.display()))
+            });
+            address.send(ToSupervisor::Ended { name }).await.ok();
+            then(removed);
+        });
+    }
+}
+
+pub(super) fn refusal(name: &SessionName) -> Refusal {
+    let text = format!("the files of session {name} are being removed");
+    Refusal::new(RefusalCode::WrongState, text).hinted("try again in a moment")
+}
