@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// A pacing viewer that has taken nothing for so long, though something was there, holds nobody any more.
 pub const STALL_AFTER: Duration = Duration::from_millis(250);
+/// What a viewer is given on top when the time ran out while nobody could listen to it.
+const EXCUSE: Duration = Duration::from_millis(50);
 /// A viewer more than this behind the one that sets the pace skips: 256 KiB are some 100 screens.
 pub const LAG_MAX: u64 = 256 << 10;
 /// A viewer with more than this before it when its user types skips, so that the answer to the key shows at once.
@@ -144,6 +146,13 @@ impl Fanout {
         self.viewers.values().filter(pacing).map(|v| v.cursor).max()
     }
 
+    /// Whoever asks was itself kept from running: what viewers took meanwhile has not been heard yet, so none has stalled
+    /// before it was given another moment.
+    pub fn excuse(&mut self, now: Duration) {
+        let fresh = now.saturating_sub(STALL_AFTER) + EXCUSE;
+        self.viewers.values_mut().for_each(|viewer| viewer.fresh_at = viewer.fresh_at.max(fresh));
+    }
+
     /// When the pace changes by time alone: the first moment at which a holder will have stalled.
     pub fn deadline(&self, now: Duration) -> Option<Duration> {
         let waits = |v: &&Viewer| v.kind == ViewerKind::Pacing && v.cursor < self.head && !v.is_stalled(self.head, now);
@@ -245,5 +254,17 @@ mod tests {
         assert_eq!(fanout.pace(ms(0)), Some(0));
         fanout.took(A, ms(1));
         assert_eq!(fanout.pace(ms(1)), Some(50));
+    }
+
+    #[test]
+    fn nobody_has_stalled_while_nobody_could_listen() {
+        let mut fanout = Fanout::new(0, 0);
+        fanout.attach(A, ViewerKind::Pacing, 0, Duration::ZERO);
+        fanout.advance(100, 0, Duration::ZERO);
+        let late = STALL_AFTER * 4;
+        assert_eq!(fanout.pace(late), None);
+        fanout.excuse(late);
+        assert_eq!(fanout.pace(late), Some(0));
+        assert_eq!(fanout.pace(late + EXCUSE), None);
     }
 }

@@ -36,6 +36,9 @@ const ACK_DELAY: Duration = Duration::from_millis(50);
 /// A full-screen program redraws when its size changes; this long it has another one.
 const NUDGE: Duration = Duration::from_millis(60);
 
+/// A timer that fires so late was not served: this process did not run.
+const STARVED: Duration = Duration::from_millis(10);
+
 /// How many clients a terminal has; written by its actor, read for lists.
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -150,7 +153,8 @@ impl TerminalHandle {
 impl Terminal {
     async fn run(mut self) {
         loop {
-            let deadline = self.deadline().map(|at| tokio::time::Instant::from_std(self.born + at));
+            let due = self.deadline();
+            let deadline = due.map(|at| tokio::time::Instant::from_std(self.born + at));
             tokio::select! {
                 biased;
                 order = self.orders.recv(), if !self.session_gone => match order {
@@ -161,6 +165,9 @@ impl Terminal {
                 alive = woken(self.following.as_ref()) => if !alive { self.lose_init() },
                 () = self.typing.writable() => {}
                 () = sleep_until(deadline) => {}
+            }
+            if due.is_some_and(|due| self.now() > due + STARVED) {
+                self.fanout.excuse(self.now());
             }
             self.catch_up();
             // The last words for clients must get through before this actor ends.
