@@ -132,7 +132,7 @@ fn settings_that_are_linked_into_the_workspace_are_hidden_in_it() {
     home.start("work", "sleep 1000");
     assert_eq!(home.inside("work", "echo $KEY").ok().out, "seen\n");
     assert_ne!(home.inside("work", "echo x >> dotfiles/coop.toml").code, 0);
-    assert_ne!(home.inside("work", "rm dotfiles/coop.toml").code, 0);
+    assert_ne!(home.inside("work", "rm -f dotfiles/coop.toml").code, 0);
     assert_eq!(home.inside("work", "cat dotfiles/coop.toml; cat /workspace/dotfiles/coop.toml").out, "");
     assert!(fs::read_to_string(settings).unwrap().contains("KEY"));
 }
