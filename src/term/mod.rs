@@ -1,5 +1,9 @@
-//! Terminals as pure logic: the output ring's arithmetic, the detach keys, what a program did to a terminal's modes.
+//! Terminals as pure logic: the output ring's arithmetic, the detach keys, what a program did to a terminal's modes,
+//! whether it works or waits.
 
+// Told of what every terminal does once the daemon keeps their screens.
+#[allow(dead_code)]
+pub mod activity;
 pub mod keys;
 pub mod modes;
 pub mod queries;
