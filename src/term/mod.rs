@@ -4,6 +4,9 @@
 // Told of what every terminal does once the daemon keeps their screens.
 #[allow(dead_code)]
 pub mod activity;
+// Spoken by `coop send`.
+#[allow(dead_code)]
+pub mod keyboard;
 pub mod keys;
 pub mod modes;
 pub mod queries;
