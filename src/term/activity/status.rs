@@ -1,6 +1,6 @@
 //! OSC 7501, the Program Status Protocol: a program says what it is at, for itself and for others that it runs.
 //!
-//! Specification: <https://www.superlogical.com/rex/docs/build/program-status>, revisions 0.2 to 0.4 of October 2026; its
+//! Specification: <https://www.superlogical.com/rex/docs/build/program-status>, revision 0.3 of October 2026; its
 //! reasons: <https://mitchellh.com/writing/program-status-osc7501>. `progress` is understood and not used.
 
 use crate::term::activity::Activity;
