@@ -1,7 +1,8 @@
 //! OSC 7501, the Program Status Protocol: a program says what it is at, for itself and for others that it runs.
 //!
 //! Specification: <https://www.superlogical.com/rex/docs/build/program-status>, revision 0.3 of October 2026; its
-//! reasons: <https://mitchellh.com/writing/program-status-osc7501>. `progress` is understood and not used.
+//! reasons: <https://mitchellh.com/writing/program-status-osc7501>. `progress` is understood and not used. Where
+//! it leaves room, this reads as Ghostty's parser does, which is by the same author.
 
 use crate::term::activity::Activity;
 use crate::term::activity::Kind;
@@ -70,14 +71,8 @@ pub fn parse(payload: &[u8]) -> Option<Report> {
         return None;
     }
     let pairs = pairs(payload)?;
-    let id = match pairs.id {
-        Some(id) if !is_id(id) => return None,
-        id => id.map(str::to_owned),
-    };
-    let app = match pairs.app {
-        Some(app) if app.len() > APP_MAX_BYTES => return None,
-        app => app.filter(|app| is_segment(app)).map(PlainText::new),
-    };
+    let id = pairs.id.map(str::to_owned);
+    let app = pairs.app.filter(|app| is_segment(app)).map(PlainText::new);
     let title = pairs.title.map(|title| decode(title, TITLE_MAX_BYTES).ok_or(())).transpose().ok()?;
     let msg = pairs.msg.map(|msg| decode(msg, MSG_MAX_BYTES).ok_or(())).transpose().ok()?;
     let state = match pairs.state? {
@@ -100,11 +95,13 @@ pub fn parse(payload: &[u8]) -> Option<Report> {
     Some(Report::Set(Record { id: id.unwrap_or_default(), state, kind, app, text }))
 }
 
-/// A malformed pair is skipped, an unknown key ignored; a key that is too long spoils all.
+/// A malformed pair is skipped, an unknown key ignored. What breaks a limit spoils all, even where a later pair replaces
+/// it, and so does a bad id: without it the report would be about the root, and `clear` about everything.
 fn pairs(payload: &[u8]) -> Option<Pairs<'_>> {
     let mut pairs = Pairs::default();
     for pair in payload.split(|&b| b == b':') {
         let Some((key, value)) = std::str::from_utf8(pair).ok().and_then(|pair| pair.split_once('=')) else { continue };
+        let (key, value) = (key.trim_ascii(), value.trim_ascii());
         if key.len() > KEY_MAX_BYTES {
             return None;
         }
@@ -120,6 +117,16 @@ fn pairs(payload: &[u8]) -> Option<Pairs<'_>> {
             "msg" => &mut pairs.msg,
             _ => continue,
         };
+        let fits = match key {
+            "id" => is_id(value),
+            "app" => value.len() <= APP_MAX_BYTES,
+            "title" => value.len() <= encoded_bytes(TITLE_MAX_BYTES),
+            "msg" => value.len() <= encoded_bytes(MSG_MAX_BYTES),
+            _ => true,
+        };
+        if !fits {
+            return None;
+        }
         *place = Some(value);
     }
     Some(pairs)
@@ -140,11 +147,17 @@ fn decode(value: &str, max_bytes: usize) -> Option<PlainText> {
     (text.len() <= max_bytes && !text.chars().any(char::is_control)).then(|| PlainText::new(&text))
 }
 
+/// Length of the base64 of so many bytes, with padding.
+fn encoded_bytes(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
 /// RFC 4648, section 4; the padding may be missing.
 fn base64(text: &[u8]) -> Option<Vec<u8>> {
     let padding = text.iter().rev().take_while(|&&b| b == b'=').count();
-    let text = &text[..text.len() - padding];
-    if padding > 2 || text.len() % 4 == 1 {
+    let padded = text.len();
+    let text = &text[..padded - padding];
+    if padding > 2 || text.len() % 4 == 1 || (padding > 0 && !padded.is_multiple_of(4)) {
         return None;
     }
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
