@@ -120,7 +120,8 @@ fn legacy(key: Key, modes: &KeyboardModes) -> Vec<u8> {
     match code {
         KeyCode::Keypad(pad) => legacy_keypad(pad, modifiers, modes),
         _ if function(code, false).is_some() => legacy_function(code, modifiers, modes),
-        _ if is_novel => csi_u(key, 0),
+        // A function key beyond F24, too, which no word makes.
+        _ if is_novel || matches!(code, KeyCode::Function(_)) => csi_u(key, 0),
         KeyCode::Char(c) => with_alt(modifiers, &legacy_text(c, modifiers)),
         _ => {
             let ctrl = modifiers.contains(Modifiers::CTRL);
