@@ -1,0 +1,502 @@
+//! Cuts a program's output into units: text, control characters, escape sequences and strings.
+//!
+//! A unit that is not finished at the end of a chunk is held back, so that cuts never matter. The grammar is that of
+//! xterm.js 6 (`EscapeSequenceParser.ts`), which runs in the page; it follows <https://vt100.net/emu/dec_ansi_parser>.
+//! Bytes 0x80-0x9f are parts of UTF-8 characters, never controls; the *code points* U+0080-U+009F are C1 controls.
+//! Control characters inside an unfinished sequence are told of when it ends, and before it.
+
+mod params;
+mod text;
+
+pub use params::Params;
+pub use text::Decoded;
+pub use text::decode;
+
+/// Longest string that is kept whole, in bytes with its introducer. Longer ones, which are images, pass in pieces.
+pub const STRING_MAX_BYTES: usize = 64 * 1024;
+/// Longest escape or control sequence, in bytes; 32 parameters of 10 digits have 352. A longer one is dropped.
+const SEQUENCE_MAX_BYTES: usize = 1024;
+/// How much is taken at once to finish a sequence that was held back.
+const STEP_BYTES: usize = 64;
+
+const BEL: u8 = 0x07;
+const CAN: u8 = 0x18;
+const SUB: u8 = 0x1a;
+const ESC: u8 = 0x1b;
+const DEL: u8 = 0x7f;
+/// The code points of C1 that introduce something, and ST.
+const DCS: u8 = 0x90;
+const SOS: u8 = 0x98;
+const CSI: u8 = 0x9b;
+const ST: u8 = 0x9c;
+const OSC: u8 = 0x9d;
+const PM: u8 = 0x9e;
+const APC: u8 = 0x9f;
+
+/// Which string it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Osc,
+    Dcs,
+    Apc,
+    /// PM or SOS, which mean nothing.
+    Other,
+}
+
+/// One unit of the output.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit<'a> {
+    /// All of its bytes.
+    pub raw: &'a [u8],
+    /// Whether the first of them came with an earlier chunk.
+    pub is_carried: bool,
+    /// C0 controls that stood inside of the sequence, to be executed before it.
+    pub controls: &'a [u8],
+    pub what: What<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum What<'a> {
+    /// Whole characters and invalid bytes, without controls.
+    Text,
+    /// A code point of C0 or C1, or DEL.
+    Control(u8),
+    /// An intermediate of 0 is none.
+    Escape { intermediate: u8, last: u8 },
+    /// A prefix or intermediate of 0 is none.
+    Csi { prefix: u8, intermediate: u8, last: u8, params: &'a Params },
+    /// A string without introducer and terminator.
+    String { kind: Kind, body: &'a [u8], ended_by_bell: bool },
+    /// A part of a string that is too long. The first begins with the introducer, the last ends with the terminator.
+    Piece { kind: Kind, is_first: bool, is_last: bool },
+    /// A sequence that was broken off or is too long or is none: no terminal acts on it.
+    Nothing,
+}
+
+/// A unit without its bytes.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Text,
+    Control(u8),
+    Escape { intermediate: u8, last: u8 },
+    Csi { prefix: u8, intermediate: u8, last: u8 },
+    String { kind: Kind, introducer: usize, terminator: usize },
+    Piece { kind: Kind, is_first: bool, is_last: bool },
+    Nothing,
+}
+
+enum Found {
+    Whole(usize, Form),
+    Unfinished,
+    /// A string without an end in its first so many bytes.
+    TooLong(Kind, usize),
+}
+
+/// Where a string ends.
+enum End {
+    At {
+        length: usize,
+        terminator: usize,
+        is_broken_off: bool,
+    },
+    /// Not here: so many bytes are the string's, those behind may be the beginning of its end.
+    Beyond(usize),
+}
+
+/// A string that is held back: which, the length of its introducer, and how far it was searched.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    kind: Kind,
+    introducer: usize,
+    searched: usize,
+}
+
+struct Token<'c> {
+    /// The unit's bytes, or how many of those that are held.
+    raw: Result<&'c [u8], usize>,
+    form: Form,
+}
+
+/// Cuts a stream into units. It holds back what is not finished.
+#[derive(Clone, Debug, Default)]
+pub struct Framer {
+    held: Vec<u8>,
+    /// How many bytes of `held` were given out with the last unit.
+    taken: usize,
+    open: Option<Open>,
+    /// The string that passes in pieces.
+    draining: Option<Kind>,
+    params: Params,
+    controls: Vec<u8>,
+    /// A sequence without the controls in it.
+    clean: Vec<u8>,
+}
+
+impl Framer {
+    /// Whether nothing is held back and no string passes in pieces.
+    pub fn at_ground(&self) -> bool {
+        self.held().is_empty() && self.draining.is_none()
+    }
+
+    /// The bytes of the unfinished unit, or of a long string those behind its last piece.
+    pub fn held(&self) -> &[u8] {
+        &self.held[self.taken..]
+    }
+
+    /// The long string that passes in pieces and has not ended.
+    pub fn passing(&self) -> Option<Kind> {
+        self.draining
+    }
+
+    /// Takes the next unit off the chunk; `None` when the chunk is used up.
+    pub fn next<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
+        let token = self.advance(chunk)?;
+        Some(self.unit(token))
+    }
+
+    fn unit<'a>(&'a self, token: Token<'a>) -> Unit<'a> {
+        let (raw, is_carried) = match token.raw {
+            Ok(raw) => (raw, false),
+            Err(length) => (&self.held[..length], true),
+        };
+        let what = match token.form {
+            Form::Text => What::Text,
+            Form::Control(control) => What::Control(control),
+            Form::Escape { intermediate, last } => What::Escape { intermediate, last },
+            Form::Csi { prefix, intermediate, last } => What::Csi { prefix, intermediate, last, params: &self.params },
+            Form::String { kind, introducer, terminator } => {
+                What::String { kind, body: &raw[introducer..raw.len() - terminator], ended_by_bell: terminator == 1 }
+            }
+            Form::Piece { kind, is_first, is_last } => What::Piece { kind, is_first, is_last },
+            Form::Nothing => What::Nothing,
+        };
+        Unit { raw, is_carried, controls: &self.controls, what }
+    }
+
+    fn advance<'c>(&mut self, chunk: &mut &'c [u8]) -> Option<Token<'c>> {
+        if self.taken > 0 {
+            self.held.drain(..self.taken);
+            self.taken = 0;
+        }
+        if self.open.is_none() && !self.controls.is_empty() {
+            self.controls.clear();
+        }
+        if let Some(kind) = self.draining {
+            return self.drain(kind, chunk);
+        }
+        if !self.held.is_empty() {
+            return self.resume(chunk);
+        }
+        if chunk.is_empty() {
+            return None;
+        }
+        let bytes = *chunk;
+        let (length, form) = match self.find(bytes) {
+            Found::Whole(length, form) => (length, form),
+            Found::TooLong(kind, length) => {
+                self.draining = Some(kind);
+                (length, Form::Piece { kind, is_first: true, is_last: false })
+            }
+            Found::Unfinished => {
+                self.held.extend_from_slice(bytes);
+                *chunk = &[];
+                return None;
+            }
+        };
+        let (raw, rest) = bytes.split_at(length);
+        *chunk = rest;
+        Some(Token { raw: Ok(raw), form })
+    }
+
+    /// Goes on with what is held.
+    fn resume<'c>(&mut self, chunk: &mut &'c [u8]) -> Option<Token<'c>> {
+        while !chunk.is_empty() {
+            let before = self.held.len();
+            let room = if self.open.is_some() { (STRING_MAX_BYTES + 4).saturating_sub(before) } else { STEP_BYTES };
+            let step = chunk.len().min(room.max(1));
+            self.held.extend_from_slice(&chunk[..step]);
+            let held = std::mem::take(&mut self.held);
+            let found = self.find(&held);
+            self.held = held;
+            let (length, form) = match found {
+                Found::Unfinished => {
+                    *chunk = &chunk[step..];
+                    continue;
+                }
+                Found::Whole(length, form) => (length, form),
+                Found::TooLong(kind, length) => {
+                    self.draining = Some(kind);
+                    (length, Form::Piece { kind, is_first: true, is_last: false })
+                }
+            };
+            // A unit may end before what was held ends: at an ESC that turned out to begin the next one.
+            self.held.truncate(length.max(before));
+            *chunk = &chunk[length.saturating_sub(before)..];
+            self.taken = length;
+            return Some(Token { raw: Err(length), form });
+        }
+        None
+    }
+
+    /// The next piece of a long string.
+    fn drain<'c>(&mut self, kind: Kind, chunk: &mut &'c [u8]) -> Option<Token<'c>> {
+        let piece = |is_last| Form::Piece { kind, is_first: false, is_last };
+        while let Some((&byte, rest)) = chunk.split_first() {
+            if self.held.is_empty() {
+                let bytes = *chunk;
+                let (length, form) = match string_end(kind, bytes, 0, bytes.len(), 0) {
+                    End::At { length, .. } => {
+                        self.draining = None;
+                        (length, piece(true))
+                    }
+                    End::Beyond(0) => {
+                        self.held.extend_from_slice(bytes);
+                        *chunk = &[];
+                        return None;
+                    }
+                    End::Beyond(length) => (length, piece(false)),
+                };
+                let (raw, rest) = bytes.split_at(length);
+                *chunk = rest;
+                return Some(Token { raw: Ok(raw), form });
+            }
+            self.held.push(byte);
+            *chunk = rest;
+            let (length, form) = match string_end(kind, &self.held, 0, self.held.len(), 0) {
+                End::At { length, .. } => {
+                    self.draining = None;
+                    (length, piece(true))
+                }
+                End::Beyond(0) => continue,
+                End::Beyond(length) => (length, piece(false)),
+            };
+            self.taken = length;
+            return Some(Token { raw: Err(length), form });
+        }
+        None
+    }
+
+    /// The unit at the beginning of `bytes`, which are not empty.
+    fn find(&mut self, bytes: &[u8]) -> Found {
+        if let Some(Open { kind, introducer, searched }) = self.open.take() {
+            return self.string(kind, bytes, introducer, searched);
+        }
+        match bytes[0] {
+            ESC => self.escape(bytes),
+            control @ (..=0x1f | DEL) => Found::Whole(1, Form::Control(control)),
+            _ => match text::length(bytes) {
+                0 if bytes[0] == 0xc2 && bytes.len() > 1 => self.c1(bytes),
+                0 => Found::Unfinished,
+                length => Found::Whole(length, Form::Text),
+            },
+        }
+    }
+
+    fn escape(&mut self, bytes: &[u8]) -> Found {
+        match bytes.get(1) {
+            None => Found::Unfinished,
+            Some(b'[') => self.csi(bytes),
+            Some(&last) => match string_kind(last) {
+                Some(kind) => self.string(kind, bytes, 2, 2),
+                None if (0x30..=0x7e).contains(&last) => Found::Whole(2, Form::Escape { intermediate: 0, last }),
+                None => self.sequence(bytes, State::Escape, 1),
+            },
+        }
+    }
+
+    fn c1(&mut self, bytes: &[u8]) -> Found {
+        match bytes[1] {
+            CSI => self.csi(bytes),
+            OSC => self.string(Kind::Osc, bytes, 2, 2),
+            DCS => self.string(Kind::Dcs, bytes, 2, 2),
+            APC => self.string(Kind::Apc, bytes, 2, 2),
+            SOS | PM => self.string(Kind::Other, bytes, 2, 2),
+            control => Found::Whole(2, Form::Control(control)),
+        }
+    }
+
+    /// The usual control sequence, parsed where it stands. Its introducer has two bytes.
+    fn csi(&mut self, bytes: &[u8]) -> Found {
+        let prefix = bytes.get(2).copied().filter(|b| (0x3c..=0x3f).contains(b)).unwrap_or(0);
+        let start = 2 + usize::from(prefix != 0);
+        let stop = bytes.len().min(SEQUENCE_MAX_BYTES);
+        let mut at = start.min(stop);
+        while at < stop && (0x30..=0x3b).contains(&bytes[at]) {
+            at += 1;
+        }
+        let end = at;
+        let intermediate = bytes[..stop].get(at).copied().filter(|b| (0x20..=0x2f).contains(b)).unwrap_or(0);
+        at += usize::from(intermediate != 0);
+        match bytes[..stop].get(at) {
+            Some(&last @ 0x40..=0x7e) => {
+                self.params.parse(&bytes[start..end]);
+                Found::Whole(at + 1, Form::Csi { prefix, intermediate, last })
+            }
+            None if bytes.len() < SEQUENCE_MAX_BYTES => Found::Unfinished,
+            _ => self.sequence(bytes, State::Csi, 2),
+        }
+    }
+
+    fn string(&mut self, kind: Kind, bytes: &[u8], introducer: usize, from: usize) -> Found {
+        match string_end(kind, bytes, from, bytes.len().min(STRING_MAX_BYTES), introducer) {
+            End::At { length, is_broken_off: true, .. } => Found::Whole(length, Form::Nothing),
+            End::At { length, terminator, .. } => Found::Whole(length, Form::String { kind, introducer, terminator }),
+            End::Beyond(length) if length >= STRING_MAX_BYTES => Found::TooLong(kind, length),
+            End::Beyond(searched) => {
+                self.open = Some(Open { kind, introducer, searched });
+                Found::Unfinished
+            }
+        }
+    }
+
+    /// Any sequence, with controls in it or broken off.
+    fn sequence(&mut self, bytes: &[u8], mut state: State, mut at: usize) -> Found {
+        self.clean.clear();
+        self.controls.clear();
+        while let Some(&byte) = bytes.get(at) {
+            if at >= SEQUENCE_MAX_BYTES {
+                return Found::Whole(at, Form::Nothing);
+            }
+            match byte {
+                ESC => return Found::Whole(at, Form::Nothing),
+                CAN | SUB => {
+                    self.controls.push(byte);
+                    return Found::Whole(at + 1, Form::Nothing);
+                }
+                ..=0x1f => self.controls.push(byte),
+                DEL => {}
+                0x80.. => match decode(&bytes[at..]) {
+                    Decoded::Unfinished => return Found::Unfinished,
+                    Decoded::Character(0x80..=0x9f, _) => return Found::Whole(at, Form::Nothing),
+                    Decoded::Character(_, length) if state != State::Ignored => {
+                        return Found::Whole(at + length, Form::Nothing);
+                    }
+                    Decoded::Character(_, length) | Decoded::Invalid(length) => at += length - 1,
+                },
+                _ => match state.step(byte) {
+                    Step::To(next) => {
+                        state = next;
+                        self.clean.push(byte);
+                    }
+                    Step::Csi => (state, _) = (State::Csi, self.clean.clear()),
+                    Step::String(kind) => return self.string(kind, bytes, at + 1, at + 1),
+                    Step::End => return Found::Whole(at + 1, self.dispatched(state, byte)),
+                },
+            }
+            at += 1;
+        }
+        Found::Unfinished
+    }
+
+    fn dispatched(&mut self, state: State, last: u8) -> Form {
+        let first_of = |clean: &[u8]| match clean {
+            [] => Some(0),
+            [one] => Some(*one),
+            _ => None,
+        };
+        match state {
+            State::Ignored => Form::Nothing,
+            State::Escape | State::EscapeIntermediate => match first_of(&self.clean) {
+                Some(intermediate) => Form::Escape { intermediate, last },
+                None => Form::Nothing,
+            },
+            _ => {
+                let prefix = self.clean.first().copied().filter(|b| (0x3c..=0x3f).contains(b)).unwrap_or(0);
+                let rest = &self.clean[usize::from(prefix != 0)..];
+                let (params, behind) = rest.split_at(rest.iter().position(|&b| b < 0x30).unwrap_or(rest.len()));
+                let Some(intermediate) = first_of(behind) else { return Form::Nothing };
+                self.params.parse(params);
+                Form::Csi { prefix, intermediate, last }
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Escape,
+    EscapeIntermediate,
+    Csi,
+    CsiParam,
+    CsiIntermediate,
+    Ignored,
+}
+
+enum Step {
+    To(State),
+    Csi,
+    String(Kind),
+    End,
+}
+
+impl State {
+    /// For a printable ASCII character.
+    fn step(self, byte: u8) -> Step {
+        match (self, byte) {
+            (Self::Escape, b'[') => Step::Csi,
+            (Self::Escape | Self::EscapeIntermediate, 0x20..=0x2f) => Step::To(Self::EscapeIntermediate),
+            (Self::Escape, _) => string_kind(byte).map_or(Step::End, Step::String),
+            (Self::EscapeIntermediate, _) | (_, 0x40..) => Step::End,
+            (Self::Csi, 0x3c..=0x3f) | (Self::Csi | Self::CsiParam, 0x30..=0x3b) => Step::To(Self::CsiParam),
+            (Self::Csi | Self::CsiParam | Self::CsiIntermediate, 0x20..=0x2f) => Step::To(Self::CsiIntermediate),
+            _ => Step::To(Self::Ignored),
+        }
+    }
+}
+
+/// The string that a character behind ESC begins.
+fn string_kind(byte: u8) -> Option<Kind> {
+    Some(match byte {
+        b']' => Kind::Osc,
+        b'P' => Kind::Dcs,
+        b'_' => Kind::Apc,
+        b'X' | b'^' => Kind::Other,
+        _ => return None,
+    })
+}
+
+/// Searches `bytes[from..stop]` for the end of a string whose body begins at `introducer`.
+fn string_end(kind: Kind, bytes: &[u8], from: usize, stop: usize, introducer: usize) -> End {
+    let ends = |length, terminator| End::At { length, terminator, is_broken_off: false };
+    let breaks = |length| End::At { length, terminator: 0, is_broken_off: true };
+    let mut at = from;
+    while at < stop {
+        at += text::string_run(&bytes[at..stop]);
+        if at >= stop {
+            break;
+        }
+        match bytes[at] {
+            BEL if kind == Kind::Osc => return ends(at + 1, 1),
+            CAN | SUB => return breaks(at + 1),
+            ESC => match bytes.get(at + 1) {
+                None => return End::Beyond(at),
+                Some(b'\\') => return ends(at + 2, 2),
+                Some(_) => return ends(at, 0),
+            },
+            0x80.. => match decode(&bytes[at..]) {
+                Decoded::Unfinished => return End::Beyond(at),
+                Decoded::Character(0x9c, length) => return ends(at + length, length),
+                Decoded::Character(0x80..=0x9f, _) => return breaks(at),
+                Decoded::Character(_, length) if !holds_unicode(kind, &bytes[introducer..at]) => {
+                    return breaks(at + length);
+                }
+                Decoded::Character(_, length) | Decoded::Invalid(length) => at += length,
+            },
+            _ => at += 1,
+        }
+    }
+    End::Beyond(at)
+}
+
+/// Whether xterm.js lets characters beyond ASCII stand behind `before` in a string.
+fn holds_unicode(kind: Kind, before: &[u8]) -> bool {
+    match kind {
+        Kind::Osc => true,
+        Kind::Dcs => before.is_empty() || before.iter().any(|b| (0x40..=0x7e).contains(b)),
+        Kind::Apc | Kind::Other => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "framer_tests.rs"]
+mod tests;

@@ -1,0 +1,50 @@
+//! Lines that leave the top of the main screen, kept on demand by a scratch screen that reads old output again.
+
+use super::clusters::Clusters;
+use super::grid::Grid;
+use super::links::Links;
+use super::paint;
+use super::style::Styles;
+
+/// How lines are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text alone.
+    Plain,
+    /// With colours, attributes and links, each line for itself.
+    Ansi,
+}
+
+#[derive(Clone, Debug)]
+pub struct History {
+    form: Form,
+    out: Vec<u8>,
+}
+
+impl History {
+    pub fn new(form: Form) -> Self {
+        Self { form, out: Vec::new() }
+    }
+
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// The first row of `grid`. Rows that one line of text was wrapped into are joined again.
+    pub fn keep(&mut self, grid: &Grid, styles: &Styles, clusters: &Clusters, links: &Links) {
+        let goes_on = grid.rows > 1 && grid.is_wrapped(1);
+        let row = grid.row(0);
+        let end = if goes_on { grid.cols } else { paint::trimmed(row) };
+        match self.form {
+            Form::Plain => paint::text(&row[..end], clusters, &mut self.out),
+            Form::Ansi => {
+                let mut brush = paint::Brush::default();
+                brush.cells(&row[..end], (styles, clusters, links), &mut self.out);
+                brush.neutral(&mut self.out);
+            }
+        }
+        if !goes_on {
+            self.out.push(b'\n');
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! The screen of a terminal: what a program's output makes of it, and bytes that make another terminal the same.
+//!
+//! It does what xterm.js 6 does with the `unicode11` addon and no scrollback, which runs in the page and is the oracle of
+//! its tests, hidden state included. Where it differs on purpose: SGR 59 is the default underline colour, what lies right
+//! of a narrowed alternate screen is lost, and a cell holds at most [`clusters::MARKS_MAX`] combining marks.
+//!
+//! All of it is untrusted: every table, stack and string has a cap, so memory is that of the cells plus some 200 KiB.
+
+#![allow(clippy::cast_possible_truncation)] // every coordinate is below 4097, every code point below 2^21
+
+mod answers;
+mod buffer;
+mod charset;
+mod clusters;
+mod colours;
+mod control;
+mod edit;
+mod grid;
+mod heard;
+mod history;
+mod links;
+mod mode;
+mod osc;
+mod paint;
+mod pen;
+mod print;
+mod resize;
+mod snapshot;
+mod style;
+mod width;
+
+pub use heard::Heard;
+#[allow(unused_imports)] // read when the daemon follows every terminal
+pub use heard::Signal;
+pub use history::Form;
+pub use mode::Mouse;
+pub use mode::MouseEncoding;
+#[allow(unused_imports)] // written when clients get snapshots
+pub use snapshot::reset_prelude;
+
+use crate::name::WinSize;
+use crate::term::framer::Framer;
+use crate::term::framer::Unit;
+use crate::term::framer::What;
+use buffer::Buffer;
+use charset::Charset;
+use clusters::Clusters;
+use colours::Colours;
+use grid::Cell;
+use grid::Grid;
+use history::History;
+use links::Links;
+use mode::Modes;
+use osc::Titles;
+use pen::Pen;
+use style::Styles;
+
+/// A cell's size in pixels until a client tells its own.
+const CELL_PIXELS: (u16, u16) = (8, 16);
+
+/// A terminal without a window.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    framer: Framer,
+    rows: usize,
+    cols: usize,
+    /// Main and alternate.
+    buffers: [Buffer; 2],
+    /// Which of them is shown.
+    active: usize,
+    /// Column; the number of columns while a wrap is pending.
+    x: usize,
+    y: usize,
+    pen: Pen,
+    /// The pen's word, while nothing has changed it.
+    pen_word: Option<u32>,
+    charsets: [Charset; 4],
+    level: usize,
+    /// The one in use, which ESC 8 sets without the level.
+    charset: Charset,
+    modes: Modes,
+    /// Width of the character printed last, 0 when something else came since.
+    last_width: usize,
+    styles: Styles,
+    clusters: Clusters,
+    links: Links,
+    titles: Titles,
+    colours: Colours,
+    /// Width and height.
+    cell_pixels: (u16, u16),
+    history: Option<History>,
+    generation: u64,
+    /// The generation in which each row changed last.
+    changed: Vec<u64>,
+    all_changed: u64,
+}
+
+impl Screen {
+    pub fn new(size: WinSize) -> Self {
+        let (rows, cols) = (usize::from(size.rows()), usize::from(size.cols()));
+        Self {
+            framer: Framer::default(),
+            rows,
+            cols,
+            buffers: [
+                Buffer::new(rows, cols, Some(Grid::new(rows, cols, Cell::null(0)))),
+                Buffer::new(rows, cols, None),
+            ],
+            active: 0,
+            x: 0,
+            y: 0,
+            pen: Pen::default(),
+            pen_word: None,
+            charsets: [0; 4],
+            level: 0,
+            charset: 0,
+            modes: Modes::default(),
+            last_width: 0,
+            styles: Styles::new(),
+            clusters: Clusters::default(),
+            links: Links::default(),
+            titles: Titles::default(),
+            colours: Colours::default(),
+            cell_pixels: CELL_PIXELS,
+            history: None,
+            generation: 1,
+            changed: vec![1; rows],
+            all_changed: 1,
+        }
+    }
+
+    /// Takes the next bytes of the output, cut anywhere. What they ask and tell is added to `heard`.
+    pub fn feed(&mut self, bytes: &[u8], heard: &mut Heard) {
+        self.generation += 1;
+        let mut framer = std::mem::take(&mut self.framer);
+        let mut chunk = bytes;
+        while let Some(unit) = framer.next(&mut chunk) {
+            self.act(&unit, heard);
+        }
+        self.framer = framer;
+    }
+
+    fn act(&mut self, unit: &Unit<'_>, heard: &mut Heard) {
+        for &control in unit.controls {
+            self.control(control, heard);
+        }
+        match unit.what {
+            What::Text => return self.print(unit.raw),
+            What::Control(control) => return self.control(control, heard),
+            What::Escape { intermediate, last } => self.escape(intermediate, last, heard),
+            What::Csi { prefix, intermediate, last, params } => {
+                self.csi(prefix, intermediate, last, params, heard);
+            }
+            What::String { kind, body, ended_by_bell } => self.string(kind, body, ended_by_bell, heard),
+            What::Piece { .. } | What::Nothing => {}
+        }
+        self.last_width = 0;
+    }
+
+    pub fn size(&self) -> WinSize {
+        WinSize::clamped(self.rows as u16, self.cols as u16)
+    }
+
+    /// Row and column from 0, and whether it is shown. The column is the last one while a wrap is pending.
+    pub fn cursor(&self) -> (usize, usize, bool) {
+        (self.y, self.x.min(self.cols - 1), !self.modes.cursor_is_hidden)
+    }
+
+    pub fn title(&self) -> &str {
+        &self.titles.window
+    }
+
+    pub fn in_alternate_screen(&self) -> bool {
+        self.active == 1
+    }
+
+    /// Whether the output ends outside of any sequence and character.
+    pub fn at_ground(&self) -> bool {
+        self.framer.at_ground()
+    }
+
+    /// The bytes of the unfinished sequence or character; of a long string those behind its last piece.
+    pub fn held(&self) -> &[u8] {
+        self.framer.held()
+    }
+
+    pub fn has_application_cursor_keys(&self) -> bool {
+        self.modes.is_on(1)
+    }
+
+    pub fn has_application_keypad(&self) -> bool {
+        self.modes.is_on(66)
+    }
+
+    pub fn has_bracketed_paste(&self) -> bool {
+        self.modes.is_on(2004)
+    }
+
+    pub fn reports_focus(&self) -> bool {
+        self.modes.is_on(1004)
+    }
+
+    pub fn mouse(&self) -> (Mouse, MouseEncoding) {
+        (self.modes.mouse, self.modes.mouse_encoding)
+    }
+
+    /// The flags of kitty's keyboard protocol.
+    pub fn keyboard_flags(&self) -> u8 {
+        self.buffers[self.active].keyboard.flags()
+    }
+
+    /// xterm's modifyOtherKeys.
+    pub fn other_keys(&self) -> u8 {
+        self.modes.other_keys
+    }
+
+    /// Whether the program asked that nothing be shown until it is done (2026).
+    pub fn is_synchronizing(&self) -> bool {
+        self.modes.is_on(2026)
+    }
+
+    /// Counts the calls of [`feed`](Self::feed) and [`resize`](Self::resize).
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The generation in which row `y` changed last.
+    pub fn row_changed(&self, y: usize) -> u64 {
+        self.changed.get(y).map_or(0, |&changed| changed.max(self.all_changed))
+    }
+
+    /// Of a cell, width and height.
+    pub fn set_cell_pixels(&mut self, width: u16, height: u16) {
+        self.cell_pixels = (width.max(1), height.max(1));
+    }
+
+    /// What the terminal's colours are until the program sets others, as red, green and blue.
+    pub fn set_colours(&mut self, foreground: [u8; 3], background: [u8; 3], cursor: [u8; 3]) {
+        self.colours.defaults = [foreground, background, cursor];
+    }
+
+    /// Keeps lines that leave the top of the main screen, from now on.
+    pub fn keep_history(&mut self, form: Form) {
+        self.history = Some(History::new(form));
+    }
+
+    /// The lines that left since the last call.
+    pub fn take_history(&mut self) -> Vec<u8> {
+        self.history.as_mut().map(History::take).unwrap_or_default()
+    }
+
+    fn buffer(&self) -> &Buffer {
+        &self.buffers[self.active]
+    }
+
+    fn buffer_mut(&mut self) -> &mut Buffer {
+        &mut self.buffers[self.active]
+    }
+
+    fn grid(&self) -> &Grid {
+        &self.buffers[self.active].grid
+    }
+
+    fn grid_mut(&mut self) -> &mut Grid {
+        &mut self.buffers[self.active].grid
+    }
+
+    /// An empty cell in the pen's background.
+    fn blank(&mut self) -> Cell {
+        Cell::null(self.background_word())
+    }
+
+    fn touch(&mut self, y: usize) {
+        self.changed[y] = self.generation;
+    }
+
+    fn touch_rows(&mut self, from: usize, to: usize) {
+        self.changed[from..=to].fill(self.generation);
+    }
+
+    fn touch_all(&mut self) {
+        self.all_changed = self.generation;
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "oracle_tests.rs"]
+mod oracle_tests;

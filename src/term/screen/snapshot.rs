@@ -1,0 +1,351 @@
+//! Bytes that bring a fresh terminal of the same size into the screen's state.
+//!
+//! The order matters, for many sequences move the cursor or act on both screens. Not restored, in xterm.js: a character
+//! set that ESC 8 brought back from another level; the halves of wide characters that lost each other; a pending wrap
+//! behind an erased last cell unless the row is empty; underline styles that only a later ESC 8 would show.
+
+use super::Screen;
+use super::buffer::Buffer;
+use super::buffer::Saved;
+use super::charset::Charset;
+use super::grid::CLUSTER;
+use super::grid::CODE;
+use super::grid::Cell;
+use super::mode::Mouse;
+use super::mode::MouseEncoding;
+use super::paint;
+use super::paint::Brush;
+use super::paint::put;
+use super::pen::Pen;
+use super::style::DEFAULT;
+use super::style::Style;
+use crate::term::framer::Kind;
+
+/// Puts a terminal that is in any state into a fresh one's, but for titles, which nothing resets, and clears it.
+pub fn reset_prelude() -> &'static [u8] {
+    // An unfinished sequence; synchronized output; both screens' keyboards; the alternate screen; style, link, charsets,
+    // modes; region, origin, tabs; mouse; colours; cursor; and the screen.
+    b"\x18\x1b\\\x1b[?2026l\x1b[?1049h\x1b[<99u\x1b[=0u\x1b[?1049l\x1b[<99u\x1b[=0u\x1b]8;;\x1b\\\x1b[m\x1b(B\x1b)B\x1b*B\x1b+B\x0f\
+      \x1b[!p\x1b[4l\x1b[20l\x1b[?1;5;6;45;66l\x1b[?7;8;25h\x1b>\x1b[r\x1b[3g\x1b[?5W\
+      \x1b[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l\x1b[?2004;2027;2031;2048;5522;9001l\x1b[>4m\
+      \x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b[0 q\x1b[?12l\x1b[H\x1b7\x1b[2J"
+}
+
+impl Screen {
+    /// The state, then the bytes of an unfinished sequence: the output goes on behind it where it was fed to.
+    pub fn snapshot(&self, out: &mut Vec<u8>) {
+        self.snapshot_without_held(out);
+        match self.framer.passing() {
+            // The rest of a long string must not be taken for text; what came of it is lost.
+            Some(Kind::Osc) => out.extend_from_slice(b"\x1b]x"),
+            Some(_) => out.extend_from_slice(b"\x1bX"),
+            None => {}
+        }
+        out.extend_from_slice(self.framer.held());
+    }
+
+    /// The state before an unfinished sequence: the output goes on with the whole of it, as a filter passes it.
+    pub fn snapshot_without_held(&self, out: &mut Vec<u8>) {
+        self.put_titles(out);
+        self.put_colours(out);
+        let other = &self.buffers[1];
+        if self.active == 0 && (other.saved != Saved::default() || other.keyboard.flags() != 0) {
+            out.extend_from_slice(b"\x1b[?1049h");
+            put_keyboard(other, out);
+            self.put_saved(other, out);
+            out.extend_from_slice(b"\x1b[?1049l\x1b[m\x1b(B");
+        }
+        self.put_buffer(&self.buffers[0], out);
+        if self.active == 1 {
+            let main = &self.buffers[0];
+            self.put_region(main, out);
+            let pen = self.put_cursor(main.saved, out);
+            out.extend_from_slice(b"\x1b[?1049h");
+            self.put_neutral(pen, main.saved.charset, out);
+            if main.saved.ink.bg != DEFAULT {
+                out.extend_from_slice(b"\x1b[2J");
+            }
+            self.put_buffer(other, out);
+        }
+        self.put_saved(self.buffer(), out);
+        self.put_place(out);
+        self.put_modes(out);
+        self.put_pen(out);
+    }
+
+    fn put_titles(&self, out: &mut Vec<u8>) {
+        for (number, what, stack, title) in
+            [(2, 2, &self.titles.window_stack, &self.titles.window), (1, 1, &self.titles.icon_stack, &self.titles.icon)]
+        {
+            for pushed in stack {
+                put(out, format_args!("\x1b]{number};{pushed}\x1b\\\x1b[22;{what}t"));
+            }
+            if !title.is_empty() || !stack.is_empty() {
+                put(out, format_args!("\x1b]{number};{title}\x1b\\"));
+            }
+        }
+    }
+
+    fn put_colours(&self, out: &mut Vec<u8>) {
+        for (index, [r, g, b]) in self.colours.changed() {
+            put(out, format_args!("\x1b]4;{index};rgb:{r:02x}/{g:02x}/{b:02x}\x1b\\"));
+        }
+        for (number, colour) in (10..).zip(self.colours.set) {
+            if let Some([r, g, b]) = colour {
+                put(out, format_args!("\x1b]{number};rgb:{r:02x}/{g:02x}/{b:02x}\x1b\\"));
+            }
+        }
+    }
+
+    /// What a screen has for itself but region and saved cursor. The pen is neutral before and after.
+    fn put_buffer(&self, buffer: &Buffer, out: &mut Vec<u8>) {
+        put_keyboard(buffer, out);
+        self.put_tabs(buffer, out);
+        self.put_wraps(buffer, out);
+        let mut brush = Brush::default();
+        for y in 0..self.rows {
+            self.put_row(buffer, y, &mut brush, out);
+        }
+        brush.neutral(out);
+    }
+
+    fn put_tabs(&self, buffer: &Buffer, out: &mut Vec<u8>) {
+        let is_usual = |x: usize| x % 8 == 0;
+        if (0..self.cols).all(|x| buffer.is_tab(x) == is_usual(x)) {
+            return;
+        }
+        out.extend_from_slice(b"\x1b[3g");
+        for x in (0..self.cols).filter(|&x| buffer.is_tab(x)) {
+            put(out, format_args!("\x1b[1;{}H\x1bH", x + 1));
+        }
+    }
+
+    /// A row is wrapped when a character is printed behind the last column of the row above.
+    fn put_wraps(&self, buffer: &Buffer, out: &mut Vec<u8>) {
+        let cols = self.cols;
+        if buffer.grid.is_wrapped(0) {
+            put(out, format_args!("\x1b[1;{cols}Hxx"));
+            if self.rows > 1 {
+                out.extend_from_slice(b"\x1b[S");
+            }
+            out.extend_from_slice(b"\x1b[H\x1b[X");
+        }
+        for y in (1..self.rows).filter(|&y| buffer.grid.is_wrapped(y)) {
+            put(out, format_args!("\x1b[{y};{cols}Hxx\x1b[{};1H\x1b[X\x1b[{y};{cols}H\x1b[X", y + 1));
+        }
+    }
+
+    fn put_row(&self, buffer: &Buffer, y: usize, brush: &mut Brush, out: &mut Vec<u8>) {
+        let row = buffer.grid.row(y);
+        let is_plain = |cell: &Cell| *cell == Cell::null(0);
+        let Some(last) = row.iter().rposition(|cell| !is_plain(cell)) else { return };
+        let is_dirtied = self.put_styled_blanks(row, y, brush, out);
+        let mut x = 0;
+        // Where the terminal's cursor is, if that is known.
+        let mut at = usize::MAX;
+        while x <= last {
+            let cell = row[x];
+            if !cell.has_content() {
+                let run = row[x..=last].iter().take_while(|other| **other == cell).count();
+                if is_dirtied || cell.style != 0 {
+                    if self.is_styled_blank(cell) {
+                        x += 1;
+                        continue;
+                    }
+                    move_to(at, x, y, out);
+                    brush.select(cell.style, &self.styles, &self.links, out);
+                    put(out, format_args!("\x1b[{run}X"));
+                    at = x;
+                }
+                x += run;
+                continue;
+            }
+            // A mark of width 0 must not join what was printed before.
+            move_to(if cell.width() == 0 { usize::MAX } else { at }, x, y, out);
+            brush.select(cell.style, &self.styles, &self.links, out);
+            paint::content(cell, &self.clusters, out);
+            let width = cell.width().max(1);
+            x += width;
+            at = if x >= self.cols || cell.width() == 0 { usize::MAX } else { x };
+        }
+    }
+
+    /// Whether an empty cell has more than a background.
+    fn is_styled_blank(&self, cell: Cell) -> bool {
+        let style = self.styles.get(cell.style);
+        !cell.has_content() && style != Style::background(style.bg)
+    }
+
+    /// Empty cells in a full style: what is left of a wide character when half of it is printed over. Dirties the cell
+    /// before it.
+    fn put_styled_blanks(&self, row: &[Cell], y: usize, brush: &mut Brush, out: &mut Vec<u8>) -> bool {
+        let cols = row.len();
+        let blanks = |x: &usize| row[*x].width() == 1 && self.is_styled_blank(row[*x]);
+        let mut is_dirtied = false;
+        if cols < 2 || !(0..cols).any(|x| blanks(&x)) {
+            return false;
+        }
+        for x in (0..1).chain((1..cols).rev()).filter(blanks) {
+            brush.select(row[x].style, &self.styles, &self.links, out);
+            let (wide, over) = if x == 0 { (1, 2) } else { (x, x) };
+            put(out, format_args!("\x1b[{row};{wide}H\u{3000}\x1b[{row};{over}Hx", row = y + 1));
+            is_dirtied = true;
+        }
+        is_dirtied
+    }
+
+    fn put_region(&self, buffer: &Buffer, out: &mut Vec<u8>) {
+        if (buffer.top, buffer.bottom) != (0, self.rows - 1) {
+            put(out, format_args!("\x1b[{};{}r", buffer.top + 1, buffer.bottom + 1));
+        }
+    }
+
+    /// Place, ink and charset of a saved cursor; gives back the pen that is set then.
+    fn put_cursor(&self, saved: Saved, out: &mut Vec<u8>) -> Style {
+        put(out, format_args!("\x1b[{};{}H", saved.y.min(self.rows - 1) + 1, saved.x.min(self.cols - 1) + 1));
+        let style = Pen { ink: saved.ink, link: 0, ..self.pen }.style();
+        Brush::default().set(style, &self.links, out);
+        if saved.charset != 0 {
+            put(out, format_args!("\x1b({}", char::from(saved.charset)));
+        }
+        style
+    }
+
+    fn put_neutral(&self, pen: Style, charset: Charset, out: &mut Vec<u8>) {
+        if pen != Style::default() {
+            out.extend_from_slice(b"\x1b[m");
+        }
+        if charset != 0 {
+            out.extend_from_slice(b"\x1b(B");
+        }
+    }
+
+    fn put_saved(&self, buffer: &Buffer, out: &mut Vec<u8>) {
+        // The alternate screen's entry has saved the cursor, too.
+        if buffer.saved != Saved::default() || self.active == 1 {
+            let pen = self.put_cursor(buffer.saved, out);
+            out.extend_from_slice(b"\x1b7");
+            self.put_neutral(pen, buffer.saved.charset, out);
+        }
+    }
+
+    /// Region, origin mode and cursor.
+    fn put_place(&self, out: &mut Vec<u8>) {
+        let buffer = self.buffer();
+        self.put_region(buffer, out);
+        let (x, y) = (self.x.min(self.cols - 1), self.y);
+        if !self.modes.origin {
+            self.put_cursor_at(x, y, out);
+        } else if y < buffer.top || y > buffer.bottom {
+            put(out, format_args!("\x1b[?47h\x1b[?6h\x1b[{};{}H\x1b[?47l", y + 1, x + 1));
+        } else {
+            out.extend_from_slice(b"\x1b[?6h");
+            self.put_cursor_at(x, y - buffer.top, out);
+        }
+    }
+
+    /// With a pending wrap, unless the reprint of the last character brings it.
+    fn put_cursor_at(&self, x: usize, y: usize, out: &mut Vec<u8>) {
+        let row = self.grid().row(self.y);
+        if self.x < self.cols || self.reprint().is_some() {
+            put(out, format_args!("\x1b[{};{}H", y + 1, x + 1));
+            return;
+        }
+        let last = if row[x].content == 0 && x > 0 { x - 1 } else { x };
+        put(out, format_args!("\x1b[{};{}H", y + 1, last + 1));
+        let mut brush = Brush::default();
+        brush.select(row[last].style, &self.styles, &self.links, out);
+        if row[last].has_content() {
+            paint::content(row[last], &self.clusters, out);
+        } else if row.iter().all(|cell| *cell == row[last]) {
+            out.extend_from_slice(b"x\x1b[1K");
+        }
+        brush.neutral(out);
+    }
+
+    fn put_modes(&self, out: &mut Vec<u8>) {
+        let modes = &self.modes;
+        for (number, on) in modes.changed() {
+            put(out, format_args!("\x1b[?{number}{}", if on { 'h' } else { 'l' }));
+        }
+        let mouse = [(Mouse::X10, 9), (Mouse::Presses, 1000), (Mouse::Drags, 1002), (Mouse::Motion, 1003)];
+        let encodings = [(MouseEncoding::Sgr, 1006), (MouseEncoding::SgrPixels, 1016)];
+        let number = mouse.iter().find(|(mouse, _)| *mouse == modes.mouse).map(|(_, number)| number);
+        let encoding =
+            encodings.iter().find(|(encoding, _)| *encoding == modes.mouse_encoding).map(|(_, number)| number);
+        for number in number.into_iter().chain(encoding) {
+            put(out, format_args!("\x1b[?{number}h"));
+        }
+        if modes.cursor_is_hidden {
+            out.extend_from_slice(b"\x1b[?25l");
+        }
+        if modes.returns {
+            out.extend_from_slice(b"\x1b[20h");
+        }
+        if modes.cursor_style != 0 {
+            put(out, format_args!("\x1b[{} q", modes.cursor_style));
+        }
+        if modes.other_keys != 0 {
+            put(out, format_args!("\x1b[>4;{}m", modes.other_keys));
+        }
+    }
+
+    /// Charsets, the pen, insert mode; and the last character once more, if nothing came behind it.
+    fn put_pen(&self, out: &mut Vec<u8>) {
+        for (into, set) in (b'('..).zip(self.charsets) {
+            if set != 0 {
+                put(out, format_args!("\x1b{}{}", char::from(into), char::from(set)));
+            }
+        }
+        out.extend_from_slice([&b""[..], b"\x0e", b"\x1bn", b"\x1bo"][self.level]);
+        let style = self.pen.style();
+        Brush::default().set(style, &self.links, out);
+        if self.modes.inserts {
+            out.extend_from_slice(b"\x1b[4h");
+        }
+        if let Some(cell) = self.reprint() {
+            let back = cell.width();
+            if self.x >= self.cols {
+                // The cursor is in the last column.
+                if back > 1 {
+                    put(out, format_args!("\x1b[{}D", back - 1));
+                }
+            } else {
+                put(out, format_args!("\x1b[{back}D"));
+            }
+            if self.modes.inserts {
+                put(out, format_args!("\x1b[{back}P"));
+            }
+            paint::content(cell, &self.clusters, out);
+        }
+    }
+
+    /// The character printed last, if it still stands before the cursor in the pen's style and nothing came behind it.
+    fn reprint(&self) -> Option<Cell> {
+        let x = self.x.checked_sub(self.last_width).filter(|_| self.last_width > 0)?;
+        let cell = *self.grid().row(self.y).get(x)?;
+        let is_it = cell.has_content() && cell.width() == self.last_width;
+        let base = if cell.content & CLUSTER == 0 { cell.content & CODE } else { 0 };
+        let is_same = super::charset::translate(self.charset, base) == base;
+        (is_it && is_same && self.styles.get(cell.style) == self.pen.style()).then_some(cell)
+    }
+}
+
+fn put_keyboard(buffer: &Buffer, out: &mut Vec<u8>) {
+    if buffer.keyboard.base != 0 {
+        put(out, format_args!("\x1b[={};1u", buffer.keyboard.base));
+    }
+    for flags in &buffer.keyboard.pushed {
+        put(out, format_args!("\x1b[>{flags}u"));
+    }
+}
+
+/// Goes to a cell of row `y` from column `at` of it.
+fn move_to(at: usize, x: usize, y: usize, out: &mut Vec<u8>) {
+    match x.checked_sub(at) {
+        Some(0) => {}
+        Some(1) => out.extend_from_slice(b"\x1b[C"),
+        Some(gap) => put(out, format_args!("\x1b[{gap}C")),
+        None => put(out, format_args!("\x1b[{};{}H", y + 1, x + 1)),
+    }
+}
