@@ -140,8 +140,8 @@ impl Screen {
     /// DECALN.
     pub(super) fn alignment_pattern(&mut self) {
         self.go_to(0, 0);
-        let style = self.pen.ink;
-        let pen = super::pen::Pen { ink: super::pen::Ink { is_extended: false, ..style }, ..self.pen };
+        // Underline and link are lost, as in xterm.js.
+        let pen = super::pen::Pen { ink: self.pen.ink, ..super::pen::Pen::default() };
         let word = self.styles.word(pen.style());
         // Under origin mode xterm.js begins at the region's top.
         for y in self.y..self.rows {

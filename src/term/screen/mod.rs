@@ -152,7 +152,11 @@ impl Screen {
                 self.csi(prefix, intermediate, last, params, heard);
             }
             What::String { kind, body, ended_by_bell } => self.string(kind, body, ended_by_bell, heard),
-            What::Piece { .. } | What::Nothing => {}
+            What::Piece { is_last: false, .. } => return,
+            What::Piece { .. } => {}
+            // Only CAN and SUB do something by themselves: they end a character.
+            What::Nothing if !unit.raw.ends_with(b"\x18") && !unit.raw.ends_with(b"\x1a") => return,
+            What::Nothing => {}
         }
         self.last_width = 0;
     }

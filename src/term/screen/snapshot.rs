@@ -298,7 +298,8 @@ impl Screen {
             }
         }
         out.extend_from_slice([&b""[..], b"\x0e", b"\x1bn", b"\x1bo"][self.level]);
-        let style = self.pen.style();
+        // The underline's colour waits for an underline.
+        let style = Style { underline_colour: self.pen.underline_colour, ..self.pen.style() };
         Brush::default().set(style, &self.links, out);
         if self.modes.inserts {
             out.extend_from_slice(b"\x1b[4h");
