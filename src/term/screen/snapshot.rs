@@ -68,6 +68,10 @@ impl Screen {
             self.put_buffer(other, out);
         }
         self.put_saved(self.buffer(), out);
+        if self.has_detached_charset() {
+            self.put_charsets(out);
+            out.extend_from_slice(b"\x1b8\x1b[m\x1b]8;;\x1b\\");
+        }
         self.put_place(out);
         self.put_modes(out);
         self.put_pen(out);
@@ -165,6 +169,13 @@ impl Screen {
             brush.select(cell.style, &self.styles, &self.links, out);
             paint::content(cell, &self.clusters, out);
             let width = cell.width().max(1);
+            if width == 2 && row.get(x + 1).is_some_and(|half| x + 2 == self.cols && half.has_content()) {
+                // Printed over without a wrap: the only way to spare the left half.
+                out.extend_from_slice(b"\x1b[?7l");
+                brush.select(row[x + 1].style, &self.styles, &self.links, out);
+                paint::content(row[x + 1], &self.clusters, out);
+                out.extend_from_slice(b"\x1b[?7h");
+            }
             x += width;
             at = if x >= self.cols || cell.width() == 0 { usize::MAX } else { x };
         }
@@ -203,7 +214,8 @@ impl Screen {
     /// Place, ink and charset of a saved cursor; gives back the pen that is set then.
     fn put_cursor(&self, saved: Saved, out: &mut Vec<u8>) -> Style {
         put(out, format_args!("\x1b[{};{}H", saved.y.min(self.rows - 1) + 1, saved.x.min(self.cols - 1) + 1));
-        let style = Pen { ink: saved.ink, link: 0, ..self.pen }.style();
+        // In xterm.js style and link are the pen's of whenever the cursor is restored.
+        let style = Pen { ink: saved.ink, underline: self.pen.underline.max(1), ..self.pen }.style();
         Brush::default().set(style, &self.links, out);
         if saved.charset != 0 {
             put(out, format_args!("\x1b({}", char::from(saved.charset)));
@@ -214,6 +226,9 @@ impl Screen {
     fn put_neutral(&self, pen: Style, charset: Charset, out: &mut Vec<u8>) {
         if pen != Style::default() {
             out.extend_from_slice(b"\x1b[m");
+        }
+        if pen.link != 0 {
+            out.extend_from_slice(b"\x1b]8;;\x1b\\");
         }
         if charset != 0 {
             out.extend_from_slice(b"\x1b(B");
@@ -292,12 +307,9 @@ impl Screen {
 
     /// Charsets, the pen, insert mode; and the last character once more, if nothing came behind it.
     fn put_pen(&self, out: &mut Vec<u8>) {
-        for (into, set) in (b'('..).zip(self.charsets) {
-            if set != 0 {
-                put(out, format_args!("\x1b{}{}", char::from(into), char::from(set)));
-            }
+        if !self.has_detached_charset() {
+            self.put_charsets(out);
         }
-        out.extend_from_slice([&b""[..], b"\x0e", b"\x1bn", b"\x1bo"][self.level]);
         // The underline's colour waits for an underline.
         let style = Style { underline_colour: self.pen.underline_colour, ..self.pen.style() };
         Brush::default().set(style, &self.links, out);
@@ -319,6 +331,21 @@ impl Screen {
             }
             paint::content(cell, &self.clusters, out);
         }
+    }
+
+    /// Whether ESC 8 brought a charset back that the level does not have, and would again.
+    fn has_detached_charset(&self) -> bool {
+        let is_harmless = self.charset == 0 || self.x < self.cols;
+        self.charset != self.charsets[self.level] && self.charset == self.buffer().saved.charset && is_harmless
+    }
+
+    fn put_charsets(&self, out: &mut Vec<u8>) {
+        for (into, set) in (b'('..).zip(self.charsets) {
+            if set != 0 {
+                put(out, format_args!("\x1b{}{}", char::from(into), char::from(set)));
+            }
+        }
+        out.extend_from_slice([&b""[..], b"\x0e", b"\x1bn", b"\x1bo"][self.level]);
     }
 
     /// The character printed last, if it still stands before the cursor in the pen's style and nothing came behind it.

@@ -1,1 +1,216 @@
 use super::*;
+use proptest::prelude::*;
+
+fn screen(rows: u16, cols: u16, output: &[u8]) -> Screen {
+    let mut screen = Screen::new(WinSize::clamped(rows, cols));
+    screen.feed(output, &mut Heard::default());
+    screen
+}
+
+fn heard(output: &[u8]) -> Heard {
+    let (mut screen, mut heard) = (Screen::new(WinSize::DEFAULT), Heard::default());
+    screen.feed(output, &mut heard);
+    heard
+}
+
+fn answers(output: &[u8]) -> String {
+    heard(output).answers.escape_ascii().to_string()
+}
+
+#[test]
+fn every_question_is_answered_once() {
+    for (question, answer) in [
+        (&b"\x1b[c"[..], "\\x1b[?62;22c"),
+        (b"\x1bZ", "\\x1b[?62;22c"),
+        (b"\x1b[>c", "\\x1b[>1;10;0c"),
+        (b"\x1b[=c", "\\x1bP!|00000000\\x1b\\\\"),
+        (b"\x1b[5n", "\\x1b[0n"),
+        (b"ab\x1b[6n", "\\x1b[1;3R"),
+        (b"\n\x1b[?6n", "\\x1b[?2;1R"),
+        (b"\x1b[?2026$p", "\\x1b[?2026;2$y"),
+        (b"\x1b[?2004h\x1b[?2004$p", "\\x1b[?2004;1$y"),
+        (b"\x1b[?4711$p", "\\x1b[?4711;0$y"),
+        (b"\x1b[4$p", "\\x1b[4;2$y"),
+        (b"\x1b[?u", "\\x1b[?0u"),
+        (b"\x1b[>5u\x1b[?u", "\\x1b[?5u"),
+        (b"\x1b]10;?\x07", "\\x1b]10;rgb:d3d3/d3d3/d3d3\\x07"),
+        (b"\x1b]11;?\x1b\\", "\\x1b]11;rgb:0000/0000/0000\\x1b\\\\"),
+        (b"\x1b]12;#ff8000\x07\x1b]12;?\x1b\\", "\\x1b]12;rgb:ffff/8080/0000\\x1b\\\\"),
+        (b"\x1b]4;1;?\x1b\\", "\\x1b]4;1;rgb:cdcd/0000/0000\\x1b\\\\"),
+        (b"\x1b[14t", "\\x1b[4;384;640t"),
+        (b"\x1b[16t", "\\x1b[6;16;8t"),
+        (b"\x1b[18t", "\\x1b[8;24;80t"),
+        (b"\x1b]2;evil\x07\x1b[21t", "\\x1b]l\\x1b\\\\"),
+        (b"\x1bP+q544e\x1b\\", "\\x1bP0+r\\x1b\\\\"),
+        (b"\x1bP$qm\x1b\\", "\\x1bP1$r0m\\x1b\\\\"),
+        (b"\x1bP$q evil\x1b\\", "\\x1bP0$r\\x1b\\\\"),
+        (b"\x1b]7501;?\x1b\\", "\\x1b]7501;?\\x1b\\\\"),
+        (b"\x1b[x", "\\x1b[2;1;1;112;112;1;0x"),
+        (b"\x05", ""),
+        (b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\", ""),
+        (b"\x1b]99;i=1:p=?;\x1b\\", ""),
+        (b"\x1b]52;c;?\x07", ""),
+    ] {
+        assert_eq!(answers(question), answer, "{}", question.escape_ascii());
+    }
+    assert!(answers(b"\x1b[>0q").starts_with("\\x1bP>|coop("));
+}
+
+#[test]
+fn answers_keep_the_order_of_the_questions() {
+    assert_eq!(answers(b"\x1b[5n\x1b]11;?\x07\x1b[c"), "\\x1b[0n\\x1b]11;rgb:0000/0000/0000\\x07\\x1b[?62;22c");
+}
+
+#[test]
+fn signals_are_heard_without_control_characters() {
+    let signals = heard(
+        b"\x07\x07\x1b]0;a\x01b\x07\x1b]9;done\x07\x1b]9;4;1;50\x07\x1b]777;notify;t;x\x07\x1b]7501;state=idle\x1b\\\x1b[?1049h",
+    )
+    .signals;
+    assert_eq!(
+        signals,
+        [
+            Signal::Bell,
+            Signal::Title("ab".to_owned()),
+            Signal::Notification { title: String::new(), text: "done".to_owned() },
+            Signal::Notification { title: "t".to_owned(), text: "x".to_owned() },
+            Signal::ProgramStatus("state=idle".to_owned()),
+            Signal::AlternateScreen(true),
+        ]
+    );
+}
+
+#[test]
+fn nothing_grows_without_bound() {
+    let mut output = Vec::new();
+    for n in 0..5000 {
+        output.extend(
+            format!("\x1b]8;id={n};http://{n}/\x07x\x1b[38;2;{};{};7m\x1b[>1u\x1b[22t\x07\x1b[c", n / 256, n % 256)
+                .bytes(),
+        );
+        output.extend("e\u{301}".bytes());
+    }
+    output.extend("\u{301}".repeat(1000).bytes());
+    output.extend(b"\x1b]2;");
+    output.extend(vec![b'a'; 100_000]);
+    output.extend(b"\x07\x1b]2;");
+    output.extend(vec![b'a'; 5000]);
+    output.extend(b"\x07");
+    let (mut screen, mut heard) = (Screen::new(WinSize::DEFAULT), Heard::default());
+    screen.feed(&output, &mut heard);
+    assert!(heard.answers.len() <= 64 * 1024 && heard.signals.len() <= 256);
+    assert_eq!(screen.title().len(), 1024);
+    assert_eq!(screen.buffers[0].keyboard.pushed.len(), 16);
+    assert_eq!(screen.titles.window_stack.len(), 10);
+    assert!(screen.row_text(23).len() < 300, "{}", screen.row_text(23));
+}
+
+#[test]
+fn a_cut_sequence_is_held_and_belongs_to_the_snapshot() {
+    for held in [&b"\x1b"[..], b"\x1b[1;3", b"\x1b]0;ti", b"\x1b]0;ti\x1b", b"\xe6\x97", b"\x1bPq#0", b"\x1b(", b"\xc2"]
+    {
+        let screen = screen(3, 10, &[b"ab", held].concat());
+        assert!(!screen.at_ground());
+        assert_eq!(screen.held(), held);
+        let mut snapshot = Vec::new();
+        screen.snapshot(&mut snapshot);
+        assert!(snapshot.ends_with(held), "{}", held.escape_ascii());
+    }
+    assert!(screen(3, 10, b"ab\x1b[m").at_ground());
+}
+
+#[test]
+fn a_long_string_is_never_taken_for_text() {
+    let (mut screen, mut heard) = (Screen::new(WinSize::DEFAULT), Heard::default());
+    screen.feed(b"a\x1bPq", &mut heard);
+    (0..100).for_each(|_| screen.feed(&[b'#'; 1000], &mut heard));
+    let mut snapshot = Vec::new();
+    screen.snapshot(&mut snapshot);
+    assert!(snapshot.ends_with(b"\x1bX"));
+    screen.feed(b"##\x1b\\b", &mut heard);
+    assert_eq!(screen.row_text(0), "ab");
+}
+
+#[test]
+fn both_screens_come_back() {
+    let first = screen(4, 20, b"main\x1b[2;3r\x1b7\x1b[?1049h\x1b[2;2Hother\x1b[31m");
+    let mut snapshot = Vec::new();
+    first.snapshot(&mut snapshot);
+    let mut second = screen(4, 20, &snapshot);
+    assert_eq!((second.row_text(1), second.in_alternate_screen()), (" other".to_owned(), true));
+    second.feed(b"\x1b[?1049l", &mut Heard::default());
+    assert_eq!((second.row_text(0), second.cursor()), ("main".to_owned(), (0, 0, true)));
+}
+
+#[test]
+fn resizing_keeps_the_cursors_line() {
+    let mut screen = screen(24, 80, b"one\r\ntwo\r\nthree");
+    screen.resize(WinSize::clamped(1, 1));
+    assert_eq!((screen.row_text(0), screen.cursor()), ("t".to_owned(), (0, 0, true)));
+    screen.feed("日本\r\n\x1b[5;5Hx\x1b[2Jy".as_bytes(), &mut Heard::default());
+    screen.resize(WinSize::clamped(2, 4096));
+    screen.feed(b"\x1b[1;4096Hz", &mut Heard::default());
+    assert_eq!(screen.row_text(0).len(), 4096);
+}
+
+#[test]
+fn only_changed_rows_are_told_of() {
+    let mut screen = screen(4, 10, b"a");
+    let before = screen.generation();
+    screen.feed(b"\x1b[3;1Hx", &mut Heard::default());
+    let changed: Vec<_> = (0..4).filter(|&y| screen.row_changed(y) > before).collect();
+    assert_eq!(changed, [2]);
+}
+
+#[test]
+fn a_row_can_be_painted_in_part() {
+    let screen = screen(2, 10, "a\x1b[1;31mb日c".as_bytes());
+    let mut out = Vec::new();
+    screen.paint_row(0, 0..3, &mut out);
+    assert_eq!(out.escape_ascii().to_string(), "a\\x1b[0;1;31mb \\x1b[0m");
+}
+
+#[test]
+fn lines_that_leave_can_be_kept() {
+    for (form, expected) in [(Form::Plain, "abcdefgh\nred\n"), (Form::Ansi, "abcdefgh\n\\x1b[0;31mred\\x1b[0m\n")] {
+        let mut screen = Screen::new(WinSize::clamped(2, 5));
+        screen.keep_history(form);
+        screen.feed(b"abcdefgh\r\n\x1b[31mred\x1b[m\r\nx\r\ny", &mut Heard::default());
+        let history = String::from_utf8(screen.take_history()).unwrap();
+        assert_eq!(history.replace('\x1b', "\\x1b"), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn cuts_never_matter_and_no_bytes_panic(
+        pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..12),
+        rows in 1u16..6, cols in 1u16..12, seed: u64,
+    ) {
+        let mut stream = pieces.concat();
+        // Half of it sequences.
+        let mut random = oracle_tests::Random::new(seed);
+        for _ in 0..20 {
+            let at = random.below(stream.len() + 1);
+            let tail = stream.split_off(at);
+            stream.extend_from_slice(&[&b"\x1b["[..], b"\x1b]", b"\x1bP", b"\x1b[?", "日".as_bytes(), b"\x1b(0"][random.below(6)]);
+            stream.extend(tail);
+        }
+        let (mut whole, mut cut) = (Screen::new(WinSize::clamped(rows, cols)), Screen::new(WinSize::clamped(rows, cols)));
+        let (mut heard_whole, mut heard_cut) = (Heard::default(), Heard::default());
+        whole.feed(&stream, &mut heard_whole);
+        let mut rest = &stream[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(1 + random.below(rest.len().min(7)));
+            cut.feed(now, &mut heard_cut);
+            rest = later;
+        }
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        whole.snapshot(&mut one);
+        cut.snapshot(&mut other);
+        prop_assert_eq!(one, other);
+        prop_assert_eq!(heard_whole, heard_cut);
+        whole.resize(WinSize::clamped(cols, rows));
+        whole.feed(&stream, &mut Heard::default());
+    }
+}
