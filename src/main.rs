@@ -10,12 +10,12 @@ mod name;
 /// What a session is made from and how it lives: specification, restart policy, fan-out.
 #[deny(unsafe_code)]
 mod session;
+/// Terminals: ring arithmetic, screen, queries and their answers, keys, activity.
+#[deny(unsafe_code)]
+mod term;
 /// What is on every wire.
 #[deny(unsafe_code)]
 mod proto;
-/// Terminals: ring arithmetic, detach keys, modes.
-#[deny(unsafe_code)]
-mod term;
 /// Coopfile layers and what they mean.
 #[deny(unsafe_code)]
 mod config;

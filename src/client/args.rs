@@ -77,11 +77,76 @@ pub enum Verb {
         #[arg(short, long, value_name = "COMMAND")]
         command: Option<String>,
     },
+    /// Show what a terminal shows now
+    Screen {
+        /// A name or a workspace's path [default: this workspace's session]
+        session: Option<String>,
+        /// The terminal: 0 is the agent's
+        #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
+        pty: PtyId,
+        /// As plain text (the default)
+        #[arg(long, group = "form")]
+        text: bool,
+        /// With colours and attributes
+        #[arg(long, group = "form")]
+        ansi: bool,
+        /// As JSON, with cursor, title, modes, state and activity (docs/protocol.md)
+        #[arg(long, group = "form")]
+        json: bool,
+    },
+    /// Show what a terminal has shown: the last MiB of its output
+    Output {
+        /// A name or a workspace's path [default: this workspace's session]
+        session: Option<String>,
+        /// The terminal: 0 is the agent's
+        #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
+        pty: PtyId,
+        /// Go on showing what is added
+        #[arg(short, long)]
+        follow: bool,
+        /// Only so many lines
+        #[arg(short = 'n', value_name = "LINES")]
+        lines: Option<usize>,
+        /// The program's own bytes, instead of lines of text
+        #[arg(long)]
+        raw: bool,
+    },
+    /// Type into a terminal: text, keys and pastes, as its user would
+    ///
+    /// A CHUNK is a text, `key:NAME` (enter, up, f5, ctrl+c, shift+tab, ...), `key:hex:1b5b41`,
+    /// `paste:@FILE`, or `-` to paste standard input. `text:...` is a text that looks like none of these.
+    Send {
+        /// A name or a workspace's path; `.` is this workspace's session
+        session: String,
+        /// What to type, in this order
+        #[arg(required = true, allow_hyphen_values = true, value_name = "CHUNK")]
+        chunks: Vec<String>,
+        /// The terminal: 0 is the agent's
+        #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
+        pty: PtyId,
+    },
+    /// Wait until something holds of a terminal: exit code 0 when it does, 1 when the time is over
+    Wait {
+        /// A name or a workspace's path [default: this workspace's session]
+        session: Option<String>,
+        /// waiting, idle, exit, text:REGEX (on the screen), quiet:DURATION (without output)
+        #[arg(long = "for", value_name = "CONDITION")]
+        condition: String,
+        /// How long at most: 500ms, 5s, 2m, 1h [default: for ever]
+        #[arg(long, value_name = "DURATION")]
+        timeout: Option<String>,
+        /// The terminal: 0 is the agent's
+        #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
+        pty: PtyId,
+    },
     /// List sessions
     Ls {
         /// As JSON (docs/protocol.md)
         #[arg(long)]
         json: bool,
+        /// Go on, and show the list again whenever it has changed
+        #[arg(long)]
+        watch: bool,
     },
     /// End a session: every process of its box, and what it wrote outside of the workspace
     Kill {

@@ -8,6 +8,7 @@ use crate::client::failure::GENERAL;
 use crate::client::find;
 use crate::name::PtyId;
 use crate::name::SessionName;
+use crate::proto::door::Role;
 use crate::proto::door::Row;
 use crate::session::spec::DetachKey;
 use crate::session::state::Exit;
@@ -19,7 +20,7 @@ use std::io::IsTerminal;
 pub struct Target {
     pub session: SessionName,
     pub pty: PtyId,
-    pub view: bool,
+    pub role: Role,
     pub detach_key: DetachKey,
     /// What is typed when standard input ends (and is no terminal): a shell is told, an agent is not.
     pub end_of_input: Option<u8>,
@@ -32,7 +33,7 @@ impl Target {
         Self {
             session: row.name.clone(),
             pty,
-            view: false,
+            role: Role::Terminal,
             detach_key: row.detach_key,
             end_of_input: None,
             is_new: false,
@@ -57,7 +58,9 @@ pub fn verb(context: &Context, session: Option<&str>, pty: PtyId, view: bool) ->
     let row = find::session(context, &mut daemon, session)?;
     find::must_live(&row)?;
     let mut target = Target::of(&row, pty);
-    target.view = view;
+    if view {
+        target.role = Role::View;
+    }
     attach(context, daemon, target)
 }
 

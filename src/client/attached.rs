@@ -7,6 +7,7 @@ use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::NO_DAEMON;
+use crate::client::keyboard::Keyboard;
 use crate::client::screen;
 use crate::client::screen::Screen;
 use crate::client::typed::Typed as Unacknowledged;
@@ -14,10 +15,10 @@ use crate::client::wire::Wire;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonSays;
+use crate::proto::door::Role;
 use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::term::keys;
-use crate::term::keys::DetachKeys;
 use crate::term::keys::Typed;
 use nix::errno::Errno;
 use nix::poll::PollFd;
@@ -36,8 +37,6 @@ use std::time::Instant;
 
 /// Output waiting for a slow terminal, beyond which no more is taken from the daemon.
 const PENDING_MAX: usize = 64 << 10;
-/// A key sequence that looks unfinished is passed on after this time.
-const KEY_PAUSE: Duration = Duration::from_millis(25);
 /// How long a client whose daemon vanished tries to find another.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// Milliseconds for the answer of a daemon that was reached.
@@ -52,8 +51,7 @@ pub struct Client<'a> {
     wire: Wire,
     signals: SignalFd,
     screen: Screen,
-    keys: DetachKeys,
-    held_since: Option<Instant>,
+    keys: Keyboard,
     typed: Unacknowledged,
     reads_input: bool,
     /// Up to where the stream has been shown; unknown until the first `start`.
@@ -64,11 +62,10 @@ pub struct Client<'a> {
 
 impl<'a> Client<'a> {
     pub fn new(context: &'a Context, mut daemon: Daemon, target: Target) -> Result<Self, Failure> {
-        let keys = DetachKeys::new(target.detach_key);
-        let number = client_number();
+        let (number, detach_key) = (client_number(), target.detach_key);
         let call = attach_call(&target, number, target.is_new.then_some(0), 0);
         let size = call.size;
-        daemon.call(call)?;
+        let attached = daemon.call(call)?;
         // Only now: until here the user's own terminal is untouched, and a signal may end this process as any other.
         let signals = take_signals().map_err(io::Error::from)?;
         let mut client = Self {
@@ -77,9 +74,8 @@ impl<'a> Client<'a> {
             number,
             wire: Wire::over(daemon)?,
             signals,
-            screen: Screen::take()?,
-            keys,
-            held_since: None,
+            screen: Screen::take(attached.clipboard)?,
+            keys: Keyboard::new(detach_key),
             typed: Unacknowledged::default(),
             reads_input: true,
             offset: None,
@@ -123,8 +119,8 @@ impl<'a> Client<'a> {
         ];
         // Standard input that has ended would be "ready" for ever; a terminal that hangs up must be seen all the same.
         let watched = if self.reads_input { &mut fds[..] } else { &mut fds[..3] };
-        let timeout = self.held_since.map_or(PollTimeout::NONE, |since| {
-            let left = KEY_PAUSE.saturating_sub(since.elapsed()) + Duration::from_millis(1);
+        let timeout = self.keys.deadline().map_or(PollTimeout::NONE, |at| {
+            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)
         });
         match nix::poll::poll(watched, timeout) {
@@ -150,7 +146,10 @@ impl<'a> Client<'a> {
         {
             return Ok(Some(over));
         }
-        self.flush_held_keys();
+        let held = self.keys.flush();
+        if let Some(over) = self.on_typed(held)? {
+            return Ok(Some(over));
+        }
         if ready.socket.contains(PollFlags::POLLOUT) {
             self.wire.write_or_drop();
         }
@@ -187,7 +186,7 @@ impl<'a> Client<'a> {
     }
 
     fn on_resize(&mut self) -> Result<(), Failure> {
-        if !self.target.view {
+        if self.target.role == Role::Terminal {
             self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
         }
         Ok(())
@@ -209,7 +208,12 @@ impl<'a> Client<'a> {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(_) => return Ok(Some(Over::HungUp)),
         };
-        for typed in self.keys.feed(&chunk[..n]) {
+        let typed = self.keys.feed(&chunk[..n]);
+        self.on_typed(typed)
+    }
+
+    fn on_typed(&mut self, typed: Vec<Typed>) -> Result<Option<Over>, Failure> {
+        for typed in typed {
             match typed {
                 Typed::Bytes(bytes) => self.type_in(&bytes),
                 Typed::Detach => {
@@ -224,21 +228,12 @@ impl<'a> Client<'a> {
                 }
             }
         }
-        self.held_since = self.keys.is_holding().then(Instant::now);
         Ok(None)
     }
 
     fn type_in(&mut self, bytes: &[u8]) {
-        if !self.target.view {
+        if self.target.role.types() {
             self.typed.push(bytes);
-        }
-    }
-
-    fn flush_held_keys(&mut self) {
-        if self.held_since.is_some_and(|since| since.elapsed() >= KEY_PAUSE) {
-            self.held_since = None;
-            let held = self.keys.flush();
-            self.type_in(&held);
         }
     }
 
@@ -272,20 +267,27 @@ impl<'a> Client<'a> {
 
     /// Only whole frames get here, so the offset is exact whenever the daemon dies.
     fn on_output(&mut self, bytes: &[u8]) {
-        self.screen.show(bytes);
-        let drawn = self.screen_left.min(bytes.len() as u64);
-        self.screen_left -= drawn;
+        let drawn = usize::try_from(self.screen_left).unwrap_or(usize::MAX).min(bytes.len());
+        let (screen, stream) = bytes.split_at(drawn);
+        self.screen_left -= drawn as u64;
+        self.screen.show(screen);
+        self.screen.show_stream(stream);
         if let Some(offset) = &mut self.offset {
-            *offset += bytes.len() as u64 - drawn;
+            *offset += stream.len() as u64;
         }
     }
 
     fn on_daemon(&mut self, says: DaemonSays) -> Result<Option<Over>, Failure> {
         match says {
             DaemonSays::Start { offset, screen_bytes, .. } => {
+                if screen_bytes > 0 {
+                    self.screen.begin_anew();
+                }
                 self.offset = Some(offset);
                 self.screen_left = screen_bytes;
             }
+            // The program's own words about it are in the output.
+            DaemonSays::Size { .. } | DaemonSays::Activity { .. } => {}
             DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
             DaemonSays::Notice { text } => self.screen.say(&text, true),
             DaemonSays::Ended { exit } => return Ok(Some(Over::Ended(exit))),
@@ -383,12 +385,12 @@ struct Ready {
 }
 
 fn attach_call(target: &Target, client: u64, resume: Option<u64>, typed: u64) -> Attach {
-    let (session, pty, view) = (target.session.clone(), target.pty, target.view);
-    Attach { session, pty, view, size: screen::size(), resume, client, typed }
+    let (session, pty, role) = (target.session.clone(), target.pty, target.role);
+    Attach { session, pty, role, size: screen::size(), resume, client, typed }
 }
 
 /// Unlike any other client's of this machine: process ids are not used again within a nanosecond.
-fn client_number() -> u64 {
+pub fn client_number() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let nanoseconds = u64::try_from(now & u128::from(u64::MAX >> 22)).unwrap_or(0);
     (nanoseconds << 22) | u64::from(std::process::id() & 0x3f_ffff)

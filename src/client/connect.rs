@@ -203,6 +203,11 @@ impl Daemon {
         self.answer::<C>()
     }
 
+    /// From here on answers may be hours apart.
+    pub fn wait_as_long_as_it_takes(&mut self) -> Result<(), Failure> {
+        Ok(self.stream.set_read_timeout(None)?)
+    }
+
     /// Waits until the daemon has closed this connection, which it does when it has let go of everything.
     pub fn wait_for_end(&mut self) {
         let mut sink = [0; 1024];

@@ -1,12 +1,19 @@
 //! `coop ls`.
 
 use crate::client::Context;
+use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::config::error::deceives;
 use crate::proto::door::Clients;
 use crate::proto::door::List;
 use crate::proto::door::Row;
+use crate::proto::door::Watch;
+use crate::session::state::State;
+use crate::term::activity::Activity;
+use serde_json::Value;
+use serde_json::json;
 use std::io;
+use std::io::IsTerminal;
 use std::io::Write;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -14,18 +21,78 @@ use std::time::UNIX_EPOCH;
 /// Widest line of a list.
 const COLUMNS: usize = 80;
 
-pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
-    let rows = context.daemon()?.call(List {})?;
+pub fn verb(context: &Context, json: bool, watch: bool) -> Result<i32, Failure> {
+    let mut daemon = context.daemon()?;
+    if watch {
+        return go_on(context, daemon, json);
+    }
+    let rows = daemon.call(List {})?;
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer_pretty(&mut out, &rows).map_err(io::Error::from)?;
+        serde_json::to_writer_pretty(&mut out, &objects(&rows)).map_err(io::Error::from)?;
         writeln!(out)?;
     } else {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let home = context.host.home().display().to_string();
-        out.write_all(table(&rows, now, &home).as_bytes())?;
+        out.write_all(table(&rows, now_unix_s(), &home(context)).as_bytes())?;
     }
     Ok(0)
+}
+
+/// Shows the list anew at each change, for as long as this command runs: on a terminal in place, else one after the other
+/// (as JSON, one list a line).
+fn go_on(context: &Context, mut daemon: Daemon, json: bool) -> Result<i32, Failure> {
+    let in_place = io::stdout().is_terminal() && !json;
+    loop {
+        daemon.ask(Watch {})?;
+        daemon.wait_as_long_as_it_takes()?;
+        // A daemon that dies or is replaced ends this round.
+        while let Ok(rows) = daemon.answer::<Watch>() {
+            let mut out = io::stdout().lock();
+            if json {
+                serde_json::to_writer(&mut out, &objects(&rows)).map_err(io::Error::from)?;
+                writeln!(out)?;
+            } else {
+                let text = table(&rows, now_unix_s(), &home(context));
+                // Each line over the old one, then away with the rest: nothing flickers.
+                let text = if in_place { format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")) } else { text };
+                out.write_all(text.as_bytes())?;
+            }
+            out.flush()?;
+        }
+        daemon = context.daemon()?;
+    }
+}
+
+fn now_unix_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn home(context: &Context) -> String {
+    context.host.home().display().to_string()
+}
+
+/// The rows as they are documented: the activity is one word, and why somebody is waited for stands beside it.
+fn objects(rows: &[Row]) -> Vec<Value> {
+    let object = |row: &Row| {
+        let mut object = json!(row);
+        let (activity, reason) = activity(row.activity.as_ref());
+        object["activity"] = activity;
+        object["reason"] = reason;
+        for (pty, object) in row.ptys.iter().zip(object["ptys"].as_array_mut().into_iter().flatten()) {
+            let (activity, reason) = self::activity(pty.activity.as_ref());
+            object["activity"] = activity;
+            object["reason"] = reason;
+        }
+        object
+    };
+    rows.iter().map(object).collect()
+}
+
+/// An activity's word, and its reason where it has one.
+pub fn activity(activity: Option<&Activity>) -> (Value, Value) {
+    match activity {
+        None | Some(Activity::Unknown) => (Value::Null, Value::Null),
+        Some(activity) => (json!(activity.name()), json!(activity.reason())),
+    }
 }
 
 /// The list as cli documents it, within 80 columns.
@@ -64,7 +131,11 @@ pub fn table(rows: &[Row], now_unix_s: u64, home: &str) -> String {
 fn state(row: &Row) -> String {
     match row.exit_code {
         Some(code) => format!("{}({code})", row.state),
-        None => row.state.to_string(),
+        None if row.silent => "silent".to_owned(),
+        None => match &row.activity {
+            Some(activity) if row.state == State::Running => activity.name().to_owned(),
+            _ => row.state.to_string(),
+        },
     }
 }
 

@@ -6,17 +6,23 @@ pub mod attached;
 pub mod connect;
 pub mod failure;
 pub mod find;
+pub mod keyboard;
 pub mod kill;
 pub mod logs;
 pub mod ls;
+pub mod look;
 pub mod man;
 pub mod open;
+pub mod output;
 pub mod screen;
+pub mod send;
 pub mod shell;
 pub mod start;
 pub mod status;
 pub mod trust;
 pub mod typed;
+pub mod wait;
+pub mod watcher;
 pub mod wire;
 
 use crate::client::args::Command;
@@ -114,7 +120,22 @@ fn dispatch(command: Command) -> Result<i32, Failure> {
         None => open::open(&context, command.open),
         Some(Verb::Attach { session, pty, view }) => attach::verb(&context, session.as_deref(), pty, view),
         Some(Verb::Shell { session, command }) => shell::verb(&context, session.as_deref(), command),
-        Some(Verb::Ls { json }) => ls::verb(&context, json),
+        Some(Verb::Screen { session, pty, ansi, json, .. }) => {
+            let form = match (ansi, json) {
+                (_, true) => look::Form::Json,
+                (true, _) => look::Form::Ansi,
+                (false, false) => look::Form::Text,
+            };
+            look::verb(&context, session.as_deref(), pty, form)
+        }
+        Some(Verb::Output { session, pty, follow, lines, raw }) => {
+            output::verb(&context, session.as_deref(), pty, follow, lines, raw)
+        }
+        Some(Verb::Send { session, chunks, pty }) => send::verb(&context, &session, pty, &chunks),
+        Some(Verb::Wait { session, condition, timeout, pty }) => {
+            wait::verb(&context, session.as_deref(), pty, &condition, timeout.as_deref())
+        }
+        Some(Verb::Ls { json, watch }) => ls::verb(&context, json, watch),
         Some(Verb::Kill { session, all, force }) => kill::verb(&context, session.as_deref(), all, force),
         Some(Verb::Restart { session }) => restart(&context, session.as_deref()),
         Some(Verb::Status { json }) => status::verb(&context, json),

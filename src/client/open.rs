@@ -20,6 +20,7 @@ use crate::name::SessionName;
 use crate::proto::door::Create;
 use crate::proto::door::List;
 use crate::proto::door::Restart;
+use crate::proto::door::Role;
 use crate::proto::door::Row;
 use crate::session::state::State;
 use crate::term::keys::DetachKeys;
@@ -91,7 +92,7 @@ fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target,
         let key = DetachKeys::new(detach_key).describe();
         context.note(&format!("session {session} is new; {key} d detaches, {key} ? shows the keys"));
     }
-    Ok(Target { session, pty, view: false, detach_key, end_of_input: None, is_new: true })
+    Ok(Target { session, pty, role: Role::Terminal, detach_key, end_of_input: None, is_new: true })
 }
 
 fn send(daemon: &mut Daemon, launch: Launch, renameable: bool) -> Result<SessionName, Failure> {

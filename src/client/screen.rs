@@ -3,6 +3,7 @@
 use crate::config::error::printable;
 use crate::name::WinSize;
 use crate::sys::pty;
+use crate::term::filter::Filter;
 use crate::term::modes;
 use crate::term::modes::ModeTracker;
 use nix::errno::Errno;
@@ -31,12 +32,17 @@ pub struct Screen {
     terminal: Option<File>,
     stdout: io::Stdout,
     modes: ModeTracker,
+    filter: Filter,
+    clipboard: bool,
     pending: VecDeque<u8>,
+    /// Room for what the filter lets through.
+    passed: Vec<u8>,
     restored: bool,
 }
 
 impl Screen {
-    pub fn take() -> io::Result<Self> {
+    /// `clipboard`: programs may write to the terminal's.
+    pub fn take(clipboard: bool) -> io::Result<Self> {
         let saved = if io::stdin().is_terminal() { Some(make_raw()?) } else { None };
         let terminal = if io::stdout().is_terminal() { reopen() } else { None };
         let mut screen = Self {
@@ -44,7 +50,10 @@ impl Screen {
             terminal,
             stdout: io::stdout(),
             modes: ModeTracker::new(),
+            filter: Filter::new(clipboard),
+            clipboard,
             pending: VecDeque::new(),
+            passed: Vec::new(),
             restored: false,
         };
         if io::stdout().is_terminal() {
@@ -57,6 +66,25 @@ impl Screen {
     pub fn show(&mut self, bytes: &[u8]) {
         self.modes.feed(bytes);
         self.pending.extend(bytes);
+    }
+
+    /// Queues a program's output: what it asks the terminal is answered elsewhere.
+    pub fn show_stream(&mut self, bytes: &[u8]) {
+        let mut passed = std::mem::take(&mut self.passed);
+        self.filter.pass(bytes, &mut passed);
+        self.show(&passed);
+        passed.clear();
+        self.passed = passed;
+    }
+
+    /// A whole screen comes: whatever the output did to the terminal so far is undone.
+    pub fn begin_anew(&mut self) {
+        self.filter = Filter::new(self.clipboard);
+        if io::stdout().is_terminal() {
+            let restore = self.modes.restore();
+            self.show(&restore);
+            self.show(modes::prelude());
+        }
     }
 
     /// A line of coop's own. The program's modes are left first when it has ended without doing so itself.

@@ -43,6 +43,8 @@ pub enum Ask {
     Workspace(HostPath),
     /// The workspace is laid over a directory of the box, which may hold programs.
     WorkspaceMount(PathBuf),
+    /// Programs write to the clipboard of the user's terminal.
+    Clipboard,
     /// Logins and settings of the user's other sessions are seen and changed.
     SharedPersist,
     /// One more directory that is shared with the user's other sessions.
@@ -57,6 +59,9 @@ pub fn asks(project: &Layer, project_dir: &Path, mine: &Config) -> Vec<Ask> {
     wanted.extend(variables(project, mine));
     if project.network == Some(NetworkMode::Host) && mine.network != NetworkMode::Host {
         wanted.push(Ask::Network(NetworkMode::Host));
+    }
+    if project.clipboard == Some(true) && !mine.terminals.clipboard {
+        wanted.push(Ask::Clipboard);
     }
     wanted.extend(shared(project, mine));
     wanted
@@ -141,6 +146,7 @@ impl Ask {
             Self::Network(_) => "use your host's network, with everything it can reach".to_owned(),
             Self::Workspace(path) => format!("work in {path}"),
             Self::WorkspaceMount(path) => format!("lay the workspace over {} in the box", path.display()),
+            Self::Clipboard => "change your terminal's clipboard".to_owned(),
             Self::SharedPersist => "share agent logins and settings with your other projects".to_owned(),
             Self::SharedPath(path) => format!("share ~/{} with your other projects", path.display()),
         }

@@ -5,6 +5,7 @@ use crate::config::error::Fault;
 use crate::config::error::nearest;
 use crate::config::layer::HostPath;
 use crate::config::layer::Layer;
+use crate::config::settings::REPLAY_LINES_MAX;
 use crate::config::settings::RESTART_DELAY_MAX_MS;
 use crate::config::value;
 use crate::session::spec::RestartWhen;
@@ -65,6 +66,9 @@ static KEYS: &[(&str, Entry)] = &[
             ("restart_delay_ms", Entry::Value(|to, node| set(&mut to.restart_delay_ms, node.restart_delay_ms()))),
             ("shell", Entry::Value(|to, node| set(&mut to.shell, node.parse(value::program)))),
             ("detach_key", Entry::Value(|to, node| set(&mut to.detach_key, node.parse(value::detach_key)))),
+            ("replay_lines", Entry::Value(|to, node| set(&mut to.replay_lines, node.replay_lines()))),
+            ("size", Entry::Value(|to, node| set(&mut to.size, node.parse(value::size)))),
+            ("clipboard", Entry::Value(|to, node| set(&mut to.clipboard, node.boolean()))),
         ]),
     ),
 ];
@@ -231,10 +235,26 @@ impl<'a> Node<'a> {
     }
 
     fn restart_delay_ms(&self) -> Result<u64, Refusal> {
-        let number = self.value.get_ref().as_integer().ok_or_else(|| self.of_type("a number of milliseconds"))?;
+        self.number("milliseconds", RESTART_DELAY_MAX_MS)
+    }
+
+    fn replay_lines(&self) -> Result<u32, Refusal> {
+        let lines = self.number("lines", REPLAY_LINES_MAX.into())?;
+        Ok(u32::try_from(lines).unwrap_or(REPLAY_LINES_MAX))
+    }
+
+    fn number(&self, unit: &str, most: u64) -> Result<u64, Refusal> {
+        let number = self.value.get_ref().as_integer().ok_or_else(|| self.of_type(&format!("a number of {unit}")))?;
         match u64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(delay_ms @ 0..=RESTART_DELAY_MAX_MS) => Ok(delay_ms),
-            _ => Err(Refusal::here(format!("must be 0 to {RESTART_DELAY_MAX_MS} milliseconds, not {number}"))),
+            Ok(value) if value <= most => Ok(value),
+            _ => Err(Refusal::here(format!("must be 0 to {most} {unit}, not {number}"))),
+        }
+    }
+
+    fn boolean(&self) -> Result<bool, Refusal> {
+        match self.value.get_ref() {
+            DeValue::Boolean(value) => Ok(*value),
+            _ => Err(self.of_type("true or false")),
         }
     }
 }

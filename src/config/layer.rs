@@ -7,6 +7,7 @@ use crate::session::spec::DetachKey;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
 use crate::session::spec::RestartWhen;
+use crate::session::spec::SizePolicy;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Component;
@@ -33,6 +34,9 @@ pub struct Layer {
     pub restart_delay_ms: Option<u64>,
     pub shell: Option<String>,
     pub detach_key: Option<DetachKey>,
+    pub replay_lines: Option<u32>,
+    pub size: Option<SizePolicy>,
+    pub clipboard: Option<bool>,
 }
 
 /// A path on the host, as far as it is known without asking the host. A `..` takes back the word before it *as written*,
@@ -84,6 +88,9 @@ impl Layer {
             restart_delay_ms: self.restart_delay_ms.or(below.restart_delay_ms),
             shell: self.shell.or(below.shell),
             detach_key: self.detach_key.or(below.detach_key),
+            replay_lines: self.replay_lines.or(below.replay_lines),
+            size: self.size.or(below.size),
+            clipboard: self.clipboard.or(below.clipboard),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
 use crate::session::spec::RestartPolicy;
 use crate::session::spec::RestartWhen;
+use crate::session::spec::TerminalPolicy;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -40,6 +41,9 @@ pub const RESTART_DELAY_DEFAULT_MS: u64 = 1000;
 /// An hour: longer than any rate limit that a wait before a restart is meant for.
 pub const RESTART_DELAY_MAX_MS: u64 = 3_600_000;
 
+/// More than the output ring ever holds.
+pub const REPLAY_LINES_MAX: u32 = 100_000;
+
 /// All settings of one session. `None` here has a meaning of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -58,12 +62,14 @@ pub struct Config {
     pub restart: RestartPolicy,
     pub shell: String,
     pub detach_key: DetachKey,
+    pub terminals: TerminalPolicy,
 }
 
 impl Config {
     /// Merges `layers`, the first being the lowest, over the built-in defaults.
     pub fn resolve(layers: &[Layer]) -> Self {
         let said = layers.iter().cloned().fold(Layer::default(), |below, layer| layer.over(below));
+        let terminals = TerminalPolicy::default();
         Self {
             agent_command: said.agent_command,
             agent_args: said.agent_args.unwrap_or_default(),
@@ -81,6 +87,11 @@ impl Config {
             },
             shell: said.shell.unwrap_or_else(|| SHELL_DEFAULT.to_owned()),
             detach_key: said.detach_key.unwrap_or(DetachKey::DEFAULT),
+            terminals: TerminalPolicy {
+                replay_lines: said.replay_lines.unwrap_or(terminals.replay_lines),
+                size: said.size.unwrap_or(terminals.size),
+                clipboard: said.clipboard.unwrap_or(terminals.clipboard),
+            },
         }
     }
 }

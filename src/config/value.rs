@@ -9,6 +9,7 @@ use crate::session::spec::DetachKey;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
 use crate::session::spec::RestartWhen;
+use crate::session::spec::SizePolicy;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;
@@ -145,6 +146,15 @@ fn without_dots(text: &str) -> Result<PathBuf, Reason> {
         return Err(format!("{text:?} must not hold \"..\""));
     }
     Ok(path.components().filter(|part| *part != Component::CurDir).collect())
+}
+
+/// `[session] size`
+pub fn size(text: &str) -> Result<SizePolicy, Reason> {
+    match text {
+        "latest" => Ok(SizePolicy::Latest),
+        "smallest" => Ok(SizePolicy::Smallest),
+        _ => Err(no_such(text, &["latest", "smallest"])),
+    }
 }
 
 fn no_such(word: &str, known: &[&str]) -> Reason {

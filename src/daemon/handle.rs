@@ -1,5 +1,6 @@
 //! What doors see of the daemon: one asynchronous function a call.
 
+use crate::daemon::changes::Changes;
 use crate::daemon::session::ToSession;
 use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::viewer::Viewer;
@@ -16,10 +17,12 @@ use crate::proto::door::Shell;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 #[derive(Clone, Debug)]
 pub struct Handle {
     supervisor: mpsc::Sender<ToSupervisor>,
+    changes: Changes,
 }
 
 fn ending() -> Refusal {
@@ -27,8 +30,13 @@ fn ending() -> Refusal {
 }
 
 impl Handle {
-    pub fn new(supervisor: mpsc::Sender<ToSupervisor>) -> Self {
-        Self { supervisor }
+    pub fn new(supervisor: mpsc::Sender<ToSupervisor>, changes: Changes) -> Self {
+        Self { supervisor, changes }
+    }
+
+    /// Tells when a list that was asked for before may be different now.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.listen()
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> ToSupervisor) -> Result<T, Refusal> {

@@ -1,6 +1,7 @@
 //! The daemon's end of the connection to one init.
 
 use crate::daemon::watch::watched;
+use crate::name::WinSize;
 use crate::proto::control;
 use crate::proto::control::FromInit;
 use crate::proto::control::ToInit;
@@ -10,6 +11,7 @@ use crate::sys::ring::RingReader;
 use crate::sys::socket;
 use crate::sys::socket::Received;
 use nix::errno::Errno;
+use nix::fcntl::SealFlag;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -32,6 +34,27 @@ pub struct Following {
     pub master: OwnedFd,
     /// Bytes of input that an earlier daemon had written, by client.
     pub typed: BTreeMap<u64, u64>,
+    /// The offset up to which an earlier daemon had answered the program's questions.
+    pub answered: u64,
+    /// From where on the ring is held: what an earlier daemon's clients had not taken, or where this one begins.
+    pub held: Option<u64>,
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// The screen as an earlier daemon left it: bytes that draw it, and the offset of the output that they stand for.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    pub offset: u64,
+    pub size: WinSize,
+    pub screen: Vec<u8>,
+}
+
+/// What the init says beside the descriptors of a `following`.
+#[derive(Debug)]
+pub struct Inheritance {
+    pub typed: Vec<(u64, u64)>,
+    pub answered: u64,
+    pub checkpoint: Option<(u64, WinSize)>,
 }
 
 impl Link {
@@ -76,7 +99,8 @@ impl Link {
 
 impl Following {
     /// Takes what came with a `following` message. Nothing of it is believed unchecked.
-    pub fn take(fds: Vec<OwnedFd>, typed: Vec<(u64, u64)>) -> Result<Self, String> {
+    pub fn take(mut fds: Vec<OwnedFd>, inherits: Inheritance) -> Result<Self, String> {
+        let parcel = if inherits.checkpoint.is_some() && fds.len() == 5 { fds.pop() } else { None };
         let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).map_err(|fds| {
             format!(
                 "{} of 4 descriptors arrived: most likely the daemon's limit of open files is reached (`ulimit -Hn`)",
@@ -94,7 +118,15 @@ impl Following {
             return Err("the master that came is no terminal".to_owned());
         }
         let wake = watched(wake, Interest::READABLE).map_err(|error| error.to_string())?;
-        Ok(Self { ring, page, wake, master, typed: typed.into_iter().collect() })
+        let checkpoint = inherits.checkpoint.zip(parcel).and_then(|((offset, size), parcel)| {
+            // Without it, the screen is drawn from what the ring still has.
+            // A file that could block or grow is none of ours.
+            let sound = memory::has_seals(&parcel, SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW);
+            let screen = sound.then(|| memory::open_parcel(parcel, control::CHECKPOINT_BYTES_MAX).ok()).flatten()?;
+            Some(Checkpoint { offset, size, screen })
+        });
+        let (held, typed) = (page.hold(), inherits.typed.into_iter().collect());
+        Ok(Self { ring, page, wake, master, typed, answered: inherits.answered, held, checkpoint })
     }
 
     /// Waits until the init has something new (or is gone: `false`). Cancel-safe.

@@ -2,12 +2,12 @@
 //! connection to one init; a terminal actor owns one PTY's followers and input. Others hold their addresses.
 
 pub mod adopt;
+pub mod changes;
 pub mod create;
 pub mod guard;
 pub mod handle;
 pub mod link;
 pub mod log;
-pub mod opening;
 pub mod remove;
 pub mod session;
 pub mod supervisor;

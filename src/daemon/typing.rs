@@ -29,6 +29,11 @@ impl Typing {
         self.queue.push_back((id, bytes));
     }
 
+    /// How many bytes of somebody's wait to be written.
+    pub fn pending(&self, id: ViewerId) -> usize {
+        self.queue.iter().filter(|(of, _)| *of == id).map(|(_, bytes)| bytes.len()).sum()
+    }
+
     /// Writes as much as the program's terminal takes; returns who got how much written.
     pub fn write(&mut self, master: &OwnedFd) -> Vec<(ViewerId, u64)> {
         let mut written = Vec::new();

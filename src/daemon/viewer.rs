@@ -1,6 +1,7 @@
 //! A door's side of one attached terminal: pull output, push input. A door adds framing and nothing else.
 
 use crate::name::WinSize;
+use crate::proto::door::Attached;
 use crate::proto::door::DaemonSays;
 use crate::session::fanout::ViewerId;
 use tokio::sync::mpsc;
@@ -30,6 +31,9 @@ pub enum FromViewer {
         id: ViewerId,
         size: WinSize,
     },
+    Refresh {
+        id: ViewerId,
+    },
     Detach {
         id: ViewerId,
     },
@@ -38,14 +42,13 @@ pub enum FromViewer {
 #[derive(Clone, Debug)]
 pub struct Viewer {
     id: ViewerId,
-    /// Bytes of this client's input that earlier daemons wrote.
-    pub typed: u64,
+    pub attached: Attached,
     terminal: mpsc::Sender<FromViewer>,
 }
 
 impl Viewer {
-    pub fn new(id: ViewerId, typed: u64, terminal: mpsc::Sender<FromViewer>) -> Self {
-        Self { id, typed, terminal }
+    pub fn new(id: ViewerId, attached: Attached, terminal: mpsc::Sender<FromViewer>) -> Self {
+        Self { id, attached, terminal }
     }
 
     /// The next output; `None` when the terminal is gone.
@@ -61,6 +64,10 @@ impl Viewer {
 
     pub async fn resize(&self, size: WinSize) -> bool {
         self.terminal.send(FromViewer::Resize { id: self.id, size }).await.is_ok()
+    }
+
+    pub async fn refresh(&self) -> bool {
+        self.terminal.send(FromViewer::Refresh { id: self.id }).await.is_ok()
     }
 
     pub async fn detach(self) {

@@ -2,6 +2,7 @@
 //! follows that ring.
 
 use crate::name::PtyId;
+use crate::name::WinSize;
 use crate::proto::control::Program;
 use crate::proto::control::PtyReport;
 use crate::session::state::Exit;
@@ -69,8 +70,12 @@ pub struct BoxPty {
     life: Life,
     pub followers: Vec<Follower>,
     ghosts: Vec<Ghost>,
-    /// What vanished followers had written of their clients' input.
+    /// What earlier followers had written of their clients' input.
     typed: Vec<(u64, u64)>,
+    /// Up to where earlier followers had answered what the program asked.
+    answered: u64,
+    /// The newest checkpoint of the screen: offset, size and parcel. The init only keeps it.
+    checkpoint: Option<(u64, WinSize, OwnedFd)>,
     /// Since when the ring has been full, and which cursor holds it.
     blocked: Option<(Instant, u64)>,
     pristine: Option<Termios>,
@@ -99,6 +104,8 @@ impl BoxPty {
             followers: Vec::new(),
             ghosts: Vec::new(),
             typed: Vec::new(),
+            answered: 0,
+            checkpoint: None,
             blocked: None,
             pristine,
         }
@@ -163,7 +170,8 @@ impl BoxPty {
 
     /// A new follower takes over whatever a lost one held.
     pub fn follow(&mut self, at: Option<u64>, holds: bool) -> nix::Result<(OwnedFd, OwnedFd)> {
-        let cursor = at.unwrap_or(self.ring.head()).min(self.ring.head());
+        let held = self.ghosts.iter().map(|ghost| ghost.cursor);
+        let cursor = held.chain(at).chain([self.ring.head()]).min().unwrap_or(0);
         let (page, file) = FollowerPage::create(cursor, holds)?;
         let (ours, theirs) = socket::wake_pair()?;
         self.followers.push(Follower { page, wake: ours });
@@ -172,14 +180,29 @@ impl BoxPty {
         Ok((file, theirs))
     }
 
-    /// What the successor of a vanished follower must know.
-    pub fn typed(&self) -> Vec<(u64, u64)> {
-        self.typed.clone()
+    /// What the successor of a follower must know: see [`FollowerPage::typed`] and [`FollowerPage::answered`].
+    pub fn inheritance(&self) -> (Vec<(u64, u64)>, u64) {
+        (self.typed.clone(), self.answered)
+    }
+
+    pub fn keep_checkpoint(&mut self, offset: u64, size: WinSize, parcel: OwnedFd) {
+        self.checkpoint = Some((offset, size, parcel));
+    }
+
+    pub fn checkpoint(&self) -> Option<(u64, WinSize, &OwnedFd)> {
+        self.checkpoint.as_ref().map(|(offset, size, parcel)| (*offset, *size, parcel))
     }
 
     pub fn unfollow(&mut self) {
-        self.followers.clear();
+        for follower in std::mem::take(&mut self.followers) {
+            self.remember(&follower);
+        }
         self.blocked = None;
+    }
+
+    fn remember(&mut self, follower: &Follower) {
+        self.typed = follower.page.typed();
+        self.answered = self.answered.max(follower.page.answered());
     }
 
     /// The daemon is gone without a word: hold what its followers held, for a while.
@@ -193,7 +216,7 @@ impl BoxPty {
     pub fn orphan_follower(&mut self, index: usize) {
         let follower = self.followers.remove(index);
         let until = Instant::now() + GRACE;
-        self.typed = follower.page.typed();
+        self.remember(&follower);
         self.ghosts.extend(follower.page.hold().map(|cursor| Ghost { cursor, until }));
         self.blocked = None;
     }

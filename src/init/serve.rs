@@ -224,10 +224,16 @@ impl Init {
     fn on_message(&mut self, message: Received) {
         // A message of a later release that this one does not know: it can only be left unanswered.
         let Ok(order) = control::decode::<ToInit>(&message.bytes) else { return };
+        let fd = message.fds.into_iter().next();
         match order {
             ToInit::Build | ToInit::Adopt { .. } => {}
             ToInit::Spawn { pty, argv, size } => self.spawn(pty, argv, size),
             ToInit::Follow { pty, at, holds } => self.follow(pty, at, holds),
+            ToInit::Checkpoint { pty, offset, size } => {
+                if let Some(parcel) = fd {
+                    self.with(pty, |pty| pty.keep_checkpoint(offset, size, parcel));
+                }
+            }
             ToInit::Unfollow { pty } => self.with(pty, BoxPty::unfollow),
             ToInit::Signal { pty, signal } => self.signal(pty, signal),
             ToInit::TerminateAll => {
@@ -282,8 +288,12 @@ impl Init {
         };
         match pty.follow(at, holds) {
             Ok((page, wake)) => {
-                let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].map(|fd| fd.as_raw_fd());
-                let following = FromInit::Following { pty: id, typed: pty.typed() };
+                let kept = pty.checkpoint();
+                let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].into_iter();
+                let fds: Vec<_> = fds.chain(kept.map(|(_, _, parcel)| parcel)).map(|fd| fd.as_raw_fd()).collect();
+                let (typed, answered) = pty.inheritance();
+                let checkpoint = kept.map(|(offset, size, _)| (offset, size));
+                let following = FromInit::Following { pty: id, typed, answered, checkpoint };
                 if let Err(errno) = self.send_now(&following, &fds) {
                     // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
                     self.with(id, BoxPty::unfollow);

@@ -12,7 +12,6 @@ use crate::ipc::connection::FrameReader;
 use crate::ipc::connection::FrameWriter;
 use crate::proto::door::Answer;
 use crate::proto::door::Attach;
-use crate::proto::door::Attached;
 use crate::proto::door::Call;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonStatus;
@@ -21,6 +20,7 @@ use crate::proto::door::PROTOCOL;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Request;
+use crate::proto::door::Watch;
 use crate::proto::door::Welcome;
 use crate::proto::frame;
 use crate::proto::frame::Frame;
@@ -39,6 +39,9 @@ use tokio::net::UnixStream;
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
 /// What the kernel may hold for a client: small, for bytes that are sent cannot be skipped any more.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// A list that changes all the time is shown so often at most.
+const WATCH_PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Door {
     pub listener: UnixListener,
@@ -170,6 +173,7 @@ async fn converse(
                 let _counted = Counted::one_more(&clients.attached);
                 return attach_to(connection, handle, attach).await;
             }
+            Request::Watch(call) => return watch(connection, handle, &call).await,
             other => respond(&mut connection.writer, handle, other, born).await?,
         }
     }
@@ -195,7 +199,27 @@ async fn respond(writer: &mut FrameWriter, handle: &Handle, request: Request, bo
             });
             answer(writer, &call, status).await
         }
-        Request::Attach(_) | Request::Shutdown(_) => Ok(()),
+        Request::Attach(_) | Request::Watch(_) | Request::Shutdown(_) => Ok(()),
+    }
+}
+
+async fn watch(connection: Connection, handle: &Handle, call: &Watch) -> io::Result<()> {
+    let Connection { mut reader, mut writer } = connection;
+    let mut changes = handle.changes();
+    let mut told = None;
+    loop {
+        let rows = handle.list().await;
+        if told.as_ref() != Some(&rows) {
+            answer(&mut writer, call, rows.clone()).await?;
+            told = Some(rows);
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return Ok(()) },
+            // Whatever it says now, it says goodbye.
+            _ = reader.next() => return Ok(()),
+        }
+        // What comes in a row is told once.
+        tokio::time::sleep(WATCH_PAUSE).await;
     }
 }
 
@@ -214,7 +238,7 @@ async fn attach_to(mut connection: Connection, handle: &Handle, attach: Attach) 
         Ok(viewer) => viewer,
         Err(refusal) => return answer(&mut connection.writer, &attach, Err(refusal)).await,
     };
-    answer(&mut connection.writer, &attach, Ok(Attached { typed: viewer.typed })).await?;
+    answer(&mut connection.writer, &attach, Ok(viewer.attached.clone())).await?;
     let Connection { reader, writer } = connection;
     // Whichever ends first ends the other: a client that has hung up reads nothing, one that was told goodbye says nothing.
     let result = tokio::select! {
@@ -231,6 +255,7 @@ async fn pass_input(mut reader: FrameReader, viewer: &Viewer) -> io::Result<()> 
             Frame::Bytes(bytes) => viewer.input(bytes).await,
             Frame::Control(says) => match frame::parse_control(&says)? {
                 ClientSays::Resize { size } => viewer.resize(size).await,
+                ClientSays::Refresh => viewer.refresh().await,
                 ClientSays::Detach => false,
             },
         };

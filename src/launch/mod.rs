@@ -92,6 +92,7 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         shell: vec![config.shell.clone()],
         network: config.network,
         detach_key: config.detach_key,
+        terminals: config.terminals,
         persist,
         created_unix_s: 0,
     };

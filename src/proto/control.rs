@@ -20,6 +20,9 @@ pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 /// Largest parcel (a memory file with a [`Build`]) in bytes: an environment may be large.
 pub const PARCEL_BYTES_MAX: u64 = 16 << 20;
 
+/// Largest checkpoint in bytes: a screen of 4096 x 4096 cells that all differ would be larger, and is not kept.
+pub const CHECKPOINT_BYTES_MAX: u64 = 64 << 20;
+
 /// Most PTYs in one session.
 pub const PTYS_MAX: usize = 64;
 
@@ -52,11 +55,19 @@ pub enum ToInit {
         argv: Vec<String>,
         size: WinSize,
     },
-    /// Answered by `following` with ring, page, wake socket and master. `at`: what a client that was cut off still wants.
+    /// Answered by `following` with ring, page, wake socket and master. `at`: from where on the output is wanted; what a
+    /// follower that vanished held is held on.
     Follow {
         pty: PtyId,
         at: Option<u64>,
         holds: bool,
+    },
+    /// With a parcel that draws the screen as it was at this offset of the output. The init keeps the newest, for the
+    /// next daemon.
+    Checkpoint {
+        pty: PtyId,
+        offset: u64,
+        size: WinSize,
     },
     Unfollow {
         pty: PtyId,
@@ -101,11 +112,17 @@ pub enum FromInit {
         pty: PtyId,
         why: String,
     },
-    /// `typed`: pairs of client and bytes of its input that a follower which vanished had written.
+    /// `typed`: pairs of client and bytes of its input that earlier followers had written; `answered`: the offset up to
+    /// which they had answered the program's questions.
     Following {
         pty: PtyId,
         #[serde(default)]
         typed: Vec<(u64, u64)>,
+        #[serde(default)]
+        answered: u64,
+        /// A fifth descriptor is the newest checkpoint, of this offset and size.
+        #[serde(default)]
+        checkpoint: Option<(u64, WinSize)>,
     },
     FollowFailed {
         pty: PtyId,

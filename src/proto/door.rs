@@ -8,13 +8,14 @@ use crate::session::spec::BoxSpec;
 use crate::session::spec::SessionSpec;
 use crate::session::state::Exit;
 use crate::session::state::State;
+use crate::term::activity::Activity;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
 
 /// Raised when old and new no longer understand each other.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The first message of a client.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +50,7 @@ pub trait Call: Into<Request> {
 #[serde(tag = "call", rename_all = "kebab-case")]
 pub enum Request {
     List(List),
+    Watch(Watch),
     Create(Box<Create>),
     Attach(Attach),
     Shell(Shell),
@@ -76,6 +78,12 @@ macro_rules! call {
 pub struct List {}
 call!(List -> Vec<Row>);
 
+/// All sessions, now and again whenever something about them has changed: one answer after the other, until the client
+/// hangs up.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Watch {}
+call!(Watch -> Vec<Row>);
+
 /// A new session. An existing name is an error unless the session is lost: then it is started again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Create {
@@ -99,7 +107,7 @@ pub struct Created {
 pub struct Attach {
     pub session: SessionName,
     pub pty: PtyId,
-    pub view: bool,
+    pub role: Role,
     pub size: WinSize,
     /// The offset up to which this client already has the output: exactly the rest is sent.
     pub resume: Option<u64>,
@@ -110,10 +118,36 @@ pub struct Attach {
 }
 call!(Attach -> Attached);
 
+/// What an attached client is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// A user's terminal: it types, it counts for the size, and the fastest of them sets the program's pace.
+    Terminal,
+    /// It looks, and never holds anybody.
+    View,
+    /// It reads the output from the oldest byte that is there on and skips nothing that is still there; it holds nobody.
+    Reader,
+    /// It types for somebody who is not there: it looks, and does not count for the size.
+    Hand,
+}
+
+impl Role {
+    pub fn types(self) -> bool {
+        matches!(self, Self::Terminal | Self::Hand)
+    }
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Attached {
+    /// The terminal's size, and how far its output had come.
+    pub size: WinSize,
+    pub head: u64,
     /// How many bytes of this client's input have been written in all: it sends the rest again.
     pub typed: u64,
+    /// The program may write to the terminal's clipboard.
+    #[serde(default)]
+    pub clipboard: bool,
 }
 
 /// A new shell in the session's box.
@@ -167,8 +201,11 @@ pub struct Row {
     pub name: SessionName,
     pub workspace: PathBuf,
     pub state: State,
-    /// What the agent is doing; not known in this release.
-    pub activity: Option<String>,
+    /// What the agent is doing, where that is known.
+    pub activity: Option<Activity>,
+    /// The session's init does not answer.
+    #[serde(default)]
+    pub silent: bool,
     pub exit_code: Option<i32>,
     /// Process id on the host of the box's init.
     pub pid: Option<i32>,
@@ -190,6 +227,8 @@ pub struct PtyRow {
     pub command: Vec<String>,
     pub running: bool,
     pub exit_code: Option<i32>,
+    #[serde(default)]
+    pub activity: Option<Activity>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,7 +292,11 @@ impl Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum ClientSays {
-    Resize { size: WinSize },
+    Resize {
+        size: WinSize,
+    },
+    /// A fresh screen is wanted.
+    Refresh,
     Detach,
 }
 
@@ -263,6 +306,10 @@ pub enum ClientSays {
 pub enum DaemonSays {
     /// A fresh start: the next `screen_bytes` bytes draw it and do not count; after them the stream goes on at `offset`.
     Start { offset: u64, screen_bytes: u64, skipped: bool },
+    /// The terminal has another size from here on; a fresh start follows.
+    Size { size: WinSize },
+    /// What the program is doing now.
+    Activity { activity: Activity },
     /// So many bytes of input in all have been written to the program's terminal.
     Typed { upto: u64 },
     /// A line from coop itself.

@@ -24,6 +24,8 @@ pub enum ViewerKind {
     Pacing,
     /// It never holds anybody.
     Following,
+    /// Nor does this one, and it is never made to skip what is still there.
+    Reading,
 }
 
 /// What is next for a viewer.
@@ -113,6 +115,7 @@ impl Fanout {
         let limit = match viewer.kind {
             ViewerKind::Pacing => pace.unwrap_or(0),
             ViewerKind::Following => head,
+            ViewerKind::Reading => viewer.cursor,
         };
         if viewer.must_skip || viewer.cursor < oldest || limit.saturating_sub(viewer.cursor) > LAG_MAX {
             return Next::Skip;

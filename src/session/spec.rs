@@ -23,6 +23,8 @@ pub struct SessionSpec {
     pub restart: RestartPolicy,
     pub network: NetworkMode,
     pub detach_key: DetachKey,
+    #[serde(default)]
+    pub terminals: TerminalPolicy,
     /// Paths below HOME (relative, no `..`) that outlive this session in its own directory.
     #[serde(default)]
     pub persist: Vec<PathBuf>,
@@ -69,6 +71,32 @@ pub enum NetworkMode {
     None,
     /// The host's network stack.
     Host,
+}
+
+/// How a session's terminals are shown to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalPolicy {
+    /// Lines of history that a client gets into its own scrollback when it attaches.
+    pub replay_lines: u32,
+    pub size: SizePolicy,
+    /// Whether programs may write to the clipboard of attached terminals.
+    pub clipboard: bool,
+}
+
+impl Default for TerminalPolicy {
+    fn default() -> Self {
+        Self { replay_lines: 1000, size: SizePolicy::Latest, clipboard: false }
+    }
+}
+
+/// Whose size a terminal has when several clients are attached. Those that only look never count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SizePolicy {
+    /// That of the client that typed last.
+    Latest,
+    /// The largest that fits into every client's.
+    Smallest,
 }
 
 /// The key that begins a detach sequence: a control character, 0x01-0x1f.

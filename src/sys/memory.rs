@@ -121,11 +121,13 @@ pub fn file_len(fd: impl AsFd) -> nix::Result<u64> {
     nix::sys::stat::fstat(fd).map(|stat| u64::try_from(stat.st_size).unwrap_or(0))
 }
 
-/// A message too large for a datagram, or too secret for a file: a memory file that holds just these bytes.
+/// A message too large for a datagram, or too secret for a file: a memory file that
+/// holds just these bytes, for ever.
 pub fn parcel(bytes: &[u8]) -> io::Result<OwnedFd> {
     let mut file = File::from(memory_file(c"coop", 0)?);
     file.write_all(bytes)?;
     file.rewind()?;
+    seal(&file, SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL)?;
     Ok(file.into())
 }
 

@@ -26,6 +26,7 @@ const CURSOR: usize = 0;
 const WANT: usize = 64;
 const INIT_WAITS: usize = 128;
 const HOLDS: usize = 192;
+const ANSWERED: usize = 256;
 /// From here on: who typed how much, pairs of two numbers. The page holds 128 of them; the oldest are re-used.
 const TYPED: usize = 2048;
 const TYPED_SLOTS: usize = (PAGE_BYTES - TYPED) / 16;
@@ -229,6 +230,16 @@ impl FollowerPage {
         let read = |at: usize| self.map.atomic_u64(at).load(Ordering::SeqCst);
         let slots = (0..TYPED_SLOTS).map(|slot| TYPED + 16 * slot);
         slots.map(|at| (read(at), read(at + 8))).filter(|(client, _)| *client != 0).collect()
+    }
+
+    /// The follower's: it has answered all that the program asked before this offset. It outlives the follower as well.
+    pub fn set_answered(&self, offset: u64) {
+        self.map.atomic_u64(ANSWERED).store(offset, Ordering::SeqCst);
+    }
+
+    /// The init's: what the follower said with [`FollowerPage::set_answered`].
+    pub fn answered(&self) -> u64 {
+        self.map.atomic_u64(ANSWERED).load(Ordering::SeqCst)
     }
 
     /// The follower's: "wake me at the next byte". It must look at the head once more before it sleeps.

@@ -14,6 +14,7 @@ const BODY_MAX_BYTES: usize = 256;
 /// Deepest stack of keyboard flags that is followed: alacritty's limit, the highest (kitty and foot have 8 and 8).
 const KEYBOARD_MAX_DEPTH: usize = 4096;
 /// How many of them [`ModeTracker::replay`] pushes.
+#[cfg(test)]
 const KEYBOARD_REPLAY_DEPTH: usize = 8;
 /// How many saved titles are followed; xterm keeps 10.
 const TITLE_MAX_DEPTH: u16 = 64;
@@ -148,18 +149,6 @@ pub fn prelude() -> &'static [u8] {
     b"\x1b[22;2t"
 }
 
-/// Makes a terminal ready for output that goes on elsewhere (a client that skips): ends an unfinished sequence, and
-/// sets style, link, charsets, origin, region, insertion, wrap and synchronized output to neutral. Clears nothing; the
-/// cursor goes home, as a change of origin and region wants it.
-pub fn soft_reset() -> &'static [u8] {
-    b"\x18\x1b\\\x1b[?2026l\x1b]8;;\x1b\\\x1b[m\x0f\x1b(B\x1b)B\x1b[4l\x1b[?7h\x1b[?6l\x1b[r"
-}
-
-/// The index behind the first LF, where a replay may begin.
-pub fn line_start_after(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|&b| b == b'\n').map(|at| at + 1)
-}
-
 impl Default for ModeTracker {
     fn default() -> Self {
         Self::new()
@@ -215,8 +204,9 @@ impl ModeTracker {
         out.into_bytes()
     }
 
-    /// What puts a fresh terminal into the modes behind the output so far: neither text nor style, and no colours,
+    /// For tests: what puts a fresh terminal into the modes behind the output so far: neither text nor style, and no colours,
     /// title, tab stops or pointer. It leaves the cursor anywhere.
+    #[cfg(test)]
     pub fn replay(&self) -> Vec<u8> {
         let mut out = String::new();
         self.screens[0].redo(&mut out);
@@ -306,6 +296,7 @@ impl Screen {
         }
     }
 
+    #[cfg(test)]
     fn redo(&self, out: &mut String) {
         if self.flags != 0 {
             *out += &format!("\x1b[={};1u", self.flags);

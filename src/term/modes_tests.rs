@@ -175,20 +175,6 @@ fn overlong_sequences_are_passed_over_in_bounded_memory() {
     assert!(long.restore().len() < 600);
 }
 
-#[test]
-fn a_soft_reset_leaves_nothing_of_what_it_resets() {
-    let mut tracker =
-        tracker(b"\x1b[1m\x1b(0\x0e\x1b]8;;x\x07\x1b[?6h\x1b[4h\x1b[?2026h\x1b[?7l\x1b[3;5r\x1b[?2004h\x1b]0;cut");
-    tracker.feed(soft_reset());
-    assert_eq!(tracker.restore(), b"\x1b[?2004l");
-}
-
-#[test]
-fn a_replay_may_begin_behind_the_first_line_feed() {
-    assert_eq!(line_start_after(b"ab\r\ncd\n"), Some(4));
-    assert_eq!(line_start_after(b"ab"), None);
-}
-
 /// The modes of an emulator that is not ours.
 fn vt100_modes(output: &[u8]) -> impl PartialEq + std::fmt::Debug + use<> {
     let mut parser = vt100::Parser::default();

@@ -7,12 +7,12 @@
 pub mod config;
 #[path = "../../src/name.rs"]
 pub mod name;
-#[path = "../../src/proto/mod.rs"]
-pub mod proto;
 #[path = "../../src/session/mod.rs"]
 pub mod session;
 #[path = "../../src/term/mod.rs"]
 pub mod term;
+#[path = "../../src/proto/mod.rs"]
+pub mod proto;
 
 #[path = "../../src/home.rs"]
 pub mod home;

@@ -1,7 +1,9 @@
 //! The session actor: owns the connection to one init and the life of its agent; hands clients to terminals.
 
+use crate::daemon::changes::Changes;
 use crate::daemon::create::Born;
 use crate::daemon::link::Following;
+use crate::daemon::link::Inheritance;
 use crate::daemon::link::Link;
 use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::terminal::Order;
@@ -26,9 +28,9 @@ use crate::session::state::AgentLife;
 use crate::session::state::Effect;
 use crate::session::state::Exit;
 use crate::sys::process;
+use crate::term::activity::Activity;
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -60,6 +62,13 @@ pub enum ToSession {
         force: bool,
         reply: oneshot::Sender<Result<(), Refusal>>,
     },
+    /// A terminal's screen, to be kept by the init.
+    Checkpoint {
+        pty: PtyId,
+        offset: u64,
+        size: WinSize,
+        screen: Vec<u8>,
+    },
     /// A terminal's last client has gone; `attached_ever` says how many it had seen by then.
     Idle {
         pty: PtyId,
@@ -78,10 +87,9 @@ struct Pty {
     argv: Vec<String>,
     exit: Option<Exit>,
     head_at_exit: u64,
+    /// The init was asked for its ring, and has not refused.
     followed: bool,
     attached_ever: u64,
-    /// Clients that wait for the init's `following`.
-    waiting: VecDeque<(Attach, oneshot::Sender<Result<Viewer, Refusal>>)>,
     /// A shell that is being started.
     starting: Option<oneshot::Sender<Result<PtyId, Refusal>>>,
 }
@@ -106,6 +114,7 @@ pub struct Session {
     inbox: mpsc::Receiver<ToSession>,
     address: mpsc::Sender<ToSession>,
     supervisor: mpsc::Sender<ToSupervisor>,
+    changes: Changes,
 }
 
 /// What made the actor's loop stop.
@@ -125,6 +134,7 @@ impl Session {
         born: Born,
         report: Option<Vec<PtyReport>>,
         supervisor: mpsc::Sender<ToSupervisor>,
+        changes: Changes,
     ) -> std::io::Result<mpsc::Sender<ToSession>> {
         let (address, inbox) = mpsc::channel(64);
         let pidfd = watched(born.pidfd, Interest::READABLE)?;
@@ -143,6 +153,7 @@ impl Session {
             inbox,
             address: address.clone(),
             supervisor,
+            changes,
         };
         let agent = session.spec.agent.clone();
         let unattended = match report {
@@ -157,7 +168,7 @@ impl Session {
     }
 
     fn add_pty(&mut self, id: PtyId, argv: Vec<String>) -> &mut Pty {
-        let terminal = TerminalHandle::start(id, self.address.clone());
+        let terminal = TerminalHandle::start(id, self.spec.terminals, self.address.clone(), self.changes.clone());
         self.next_pty = self.next_pty.max(id.0.saturating_add(1));
         self.ptys.entry(id).or_insert(Pty {
             terminal,
@@ -166,7 +177,6 @@ impl Session {
             head_at_exit: 0,
             followed: false,
             attached_ever: 0,
-            waiting: VecDeque::new(),
             starting: None,
         })
     }
@@ -196,6 +206,9 @@ impl Session {
     }
 
     async fn run(mut self, unattended: Vec<(PtyId, Exit, u64)>) {
+        for id in self.ptys.keys().copied().collect::<Vec<_>>() {
+            self.follow(id).await;
+        }
         for (pty, exit, head) in unattended {
             self.on_exited(pty, exit, head).await;
         }
@@ -270,6 +283,12 @@ impl Session {
                 drop(reply.send(Ok(())));
             }
             ToSession::Kill { force, reply } => self.on_kill(force, reply).await,
+            ToSession::Checkpoint { pty, offset, size, screen } => {
+                let checkpoint = ToInit::Checkpoint { pty, offset, size };
+                if let Err(error) = self.link.send_parcel(&checkpoint, &screen).await {
+                    tracing::warn!(session = %self.spec.name, %error, "a screen could not be put by");
+                }
+            }
             ToSession::Idle { pty, attached_ever } => self.on_idle(pty, attached_ever).await,
             ToSession::Leave { .. } => {}
         }
@@ -303,13 +322,18 @@ impl Session {
         }
         let effects = self.life.on_time(now);
         self.perform(effects).await;
+        self.changes.announce();
     }
 
     async fn on_init(&mut self, message: FromInit, fds: Vec<OwnedFd>) {
+        // Rare enough to look each time.
+        self.changes.announce();
         match message {
-            FromInit::Following { pty, typed } => self.on_following(pty, Following::take(fds, typed)),
+            FromInit::Following { pty, typed, answered, checkpoint } => {
+                self.on_following(pty, Following::take(fds, Inheritance { typed, answered, checkpoint }));
+            }
             FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),
-            FromInit::Spawned { pty, .. } => self.on_spawned(pty),
+            FromInit::Spawned { pty, .. } => self.on_spawned(pty).await,
             FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,
             FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,
             FromInit::Forked { .. } | FromInit::Built | FromInit::Failed { .. } | FromInit::Report(_) => {}
@@ -355,12 +379,14 @@ impl Session {
             command: pty.argv.clone(),
             running: pty.exit.is_none(),
             exit_code: pty.exit.map(Exit::shell_code),
+            activity: activity_of(pty),
         };
         Row {
             name: self.spec.name.clone(),
             workspace: self.spec.workspace.clone(),
             state: self.life.state(),
-            activity: None,
+            activity: self.ptys.get(&PtyId::AGENT).and_then(activity_of),
+            silent: false,
             exit_code: self.life.exit().map(Exit::shell_code),
             pid: Some(self.pid),
             ptys: self.ptys.iter().map(pty_row).collect(),
@@ -372,4 +398,8 @@ impl Session {
             network: Some(self.spec.network),
         }
     }
+}
+
+fn activity_of(pty: &Pty) -> Option<Activity> {
+    Some(pty.terminal.activity.borrow().clone()).filter(|activity| *activity != Activity::Unknown)
 }

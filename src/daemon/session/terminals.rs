@@ -1,7 +1,6 @@
 //! The session's terminals: clients are handed to them, programs start and end on them.
 
 use crate::daemon::link::Following;
-use crate::daemon::session::Pty;
 use crate::daemon::session::Session;
 use crate::daemon::terminal::Order;
 use crate::daemon::viewer::Viewer;
@@ -16,36 +15,38 @@ use tokio::sync::oneshot;
 
 impl Session {
     pub(super) async fn on_attach(&mut self, attach: Attach, reply: oneshot::Sender<Result<Viewer, Refusal>>) {
-        let Some(pty) = self.ptys.get_mut(&attach.pty) else {
-            let text = format!("session {} has no terminal {}", self.spec.name, attach.pty);
+        let id = attach.pty;
+        self.follow(id).await;
+        let Some(pty) = self.ptys.get_mut(&id) else {
+            let text = format!("session {} has no terminal {id}", self.spec.name);
             let refusal = Refusal::new(RefusalCode::NoPty, text).hinted("`coop ls --json` lists them");
             drop(reply.send(Err(refusal)));
             return;
         };
-        if pty.followed {
-            pty.attach(attach, None, reply);
-            return;
-        }
-        let follow = ToInit::Follow { pty: attach.pty, at: attach.resume, holds: !attach.view };
-        pty.waiting.push_back((attach, reply));
-        if pty.waiting.len() == 1 {
-            self.tell_init(&follow).await;
+        pty.attached_ever += 1;
+        pty.terminal.order(Order::Attach { attach, reply });
+    }
+
+    /// Asks for a terminal's ring: its screen is kept from its first byte on, attached or not.
+    pub(super) async fn follow(&mut self, id: PtyId) {
+        let Some(pty) = self.ptys.get_mut(&id).filter(|pty| !pty.followed && pty.starting.is_none()) else { return };
+        pty.followed = true;
+        self.tell_init(&ToInit::Follow { pty: id, at: Some(0), holds: true }).await;
+    }
+
+    /// A terminal's last client has gone: one of a shell that has ended is over.
+    pub(super) async fn on_idle(&mut self, id: PtyId, attached_ever: u64) {
+        let Some(pty) = self.ptys.get_mut(&id) else { return };
+        let somebody_came = pty.attached_ever != attached_ever;
+        if !somebody_came && pty.exit.is_some() && id != PtyId::AGENT {
+            self.close(id).await;
         }
     }
 
-    pub(super) async fn on_idle(&mut self, id: PtyId, attached_ever: u64) {
-        let Some(pty) = self.ptys.get_mut(&id) else { return };
-        if pty.attached_ever != attached_ever || !pty.waiting.is_empty() {
-            return; // somebody came meanwhile
-        }
-        pty.followed = false;
-        pty.terminal.order(Order::Release);
-        let is_over = pty.exit.is_some() && id != PtyId::AGENT;
+    async fn close(&mut self, id: PtyId) {
         self.tell_init(&ToInit::Unfollow { pty: id }).await;
-        if is_over {
-            self.tell_init(&ToInit::Close { pty: id }).await;
-            self.ptys.remove(&id);
-        }
+        self.tell_init(&ToInit::Close { pty: id }).await;
+        self.ptys.remove(&id);
     }
 
     pub(super) async fn on_shell(
@@ -66,28 +67,16 @@ impl Session {
     pub(super) fn on_following(&mut self, id: PtyId, following: Result<Following, String>) {
         let Some(pty) = self.ptys.get_mut(&id) else { return };
         match following {
-            Ok(following) => {
-                let mut following = Some(Box::new(following));
-                while let Some((attach, reply)) = pty.waiting.pop_front() {
-                    pty.followed = true;
-                    pty.attach(attach, following.take(), reply);
-                }
-            }
+            Ok(following) => pty.terminal.order(Order::Follow(Box::new(following))),
             Err(why) => {
                 tracing::error!(session = %self.spec.name, pty = %id, %why, "a terminal cannot be followed");
-                for (_, reply) in pty.waiting.drain(..) {
-                    drop(
-                        reply.send(Err(Refusal::new(
-                            RefusalCode::Failed,
-                            format!("the terminal cannot be shown: {why}"),
-                        ))),
-                    );
-                }
+                pty.followed = false;
+                pty.terminal.order(Order::CannotFollow(why));
             }
         }
     }
 
-    pub(super) fn on_spawned(&mut self, id: PtyId) {
+    pub(super) async fn on_spawned(&mut self, id: PtyId) {
         if id == PtyId::AGENT {
             self.life.on_started(self.born.elapsed());
         }
@@ -98,6 +87,7 @@ impl Session {
                 drop(reply.send(Ok(id)));
             }
         }
+        self.follow(id).await;
     }
 
     pub(super) async fn on_spawn_failed(&mut self, id: PtyId, why: &str) {
@@ -120,9 +110,9 @@ impl Session {
         pty.head_at_exit = head;
         if id != PtyId::AGENT {
             pty.terminal.order(Order::Ended { exit, head });
-            if !pty.followed && pty.waiting.is_empty() && pty.attached_ever > 0 {
-                self.tell_init(&ToInit::Close { pty: id }).await;
-                self.ptys.remove(&id);
+            let is_watched = pty.terminal.counts.all() > 0;
+            if !is_watched && pty.attached_ever > 0 {
+                self.close(id).await;
             }
             return;
         }
@@ -133,22 +123,5 @@ impl Session {
         if let Some(pty) = self.ptys.get(&id).filter(|_| self.life.exit().is_some()) {
             pty.terminal.order(Order::Ended { exit, head });
         }
-    }
-}
-
-impl Pty {
-    fn attach(
-        &mut self,
-        attach: Attach,
-        following: Option<Box<Following>>,
-        reply: oneshot::Sender<Result<Viewer, Refusal>>,
-    ) {
-        self.attached_ever += 1;
-        let (viewer, answer) = oneshot::channel();
-        self.terminal.order(Order::Attach { attach, following, reply: viewer });
-        tokio::spawn(async move {
-            let gone = |_| Refusal::new(RefusalCode::Failed, "the terminal has just ended");
-            drop(reply.send(answer.await.map_err(gone)));
-        });
     }
 }

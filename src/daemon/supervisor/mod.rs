@@ -1,6 +1,7 @@
 //! The supervisor: the table of sessions, and when the daemon is no longer needed.
 
 use crate::daemon::adopt::Found;
+use crate::daemon::changes::Changes;
 use crate::daemon::create;
 use crate::daemon::create::Born;
 use crate::daemon::session::Session;
@@ -110,6 +111,7 @@ pub struct Supervisor {
     clients: Arc<Connected>,
     idle_exit: Duration,
     open_files: u64,
+    changes: Changes,
     /// Another daemon may take this one's place only by making the socket anew.
     own_socket: Option<(u64, u64)>,
 }
@@ -131,8 +133,13 @@ impl Supervisor {
             clients: Arc::new(Connected::default()),
             idle_exit,
             open_files,
+            changes: Changes::default(),
         };
         (supervisor, address)
+    }
+
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
     }
 
     pub fn clients(&self) -> Arc<Connected> {
@@ -146,7 +153,8 @@ impl Supervisor {
         report: Option<Vec<crate::proto::control::PtyReport>>,
     ) -> io::Result<()> {
         let directory = self.home.session(&spec.name);
-        let address = Session::start(spec.clone(), directory, born, report, self.address.clone())?;
+        let address =
+            Session::start(spec.clone(), directory, born, report, self.address.clone(), self.changes.clone())?;
         self.sessions.insert(spec.name.clone(), Entry::Live(address, spec));
         Ok(())
     }
@@ -211,6 +219,9 @@ impl Supervisor {
     }
 
     async fn on_message(&mut self, message: ToSupervisor) {
+        if !matches!(message, ToSupervisor::List(_) | ToSupervisor::Find(..)) {
+            self.changes.announce();
+        }
         match message {
             ToSupervisor::List(reply) => self.list(reply),
             ToSupervisor::Find(name, reply) => drop(reply.send(self.find(&name))),
@@ -372,6 +383,7 @@ fn lost_row(spec: SessionSpec) -> Row {
         workspace: spec.workspace,
         state: State::Lost,
         activity: None,
+        silent: false,
         exit_code: None,
         pid: None,
         ptys: Vec::new(),

@@ -1,8 +1,11 @@
-//! The terminal actor: one PTY's audience. It follows the ring on behalf of all viewers, writes what they type, and sets
-//! the size. Who gets what is decided by [`Fanout`]; this actor performs it.
+//! The terminal actor: one PTY's screen and its audience. It follows the ring from the program's first byte on, attached
+//! or not; answers what the program asks; writes what viewers type; sets the size. Who gets what is decided by
+//! [`Fanout`]; this actor performs it.
 
+use crate::daemon::changes::Changes;
 use crate::daemon::link::Following;
 use crate::daemon::session::ToSession;
+use crate::daemon::terminal::picture::Picture;
 use crate::daemon::typing::Typing;
 use crate::daemon::viewer::FromViewer;
 use crate::daemon::viewer::Output;
@@ -12,11 +15,16 @@ use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::door::Attach;
 use crate::proto::door::DaemonSays;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::proto::door::Role;
 use crate::session::fanout::Fanout;
 use crate::session::fanout::ViewerId;
-use crate::session::fanout::ViewerKind;
+use crate::session::spec::TerminalPolicy;
 use crate::session::state::Exit;
 use crate::sys::pty;
+use crate::term::activity::Activity;
+use crate::term::activity::ActivityMonitor;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,7 +34,10 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
+use tokio::sync::watch;
 
+mod members;
+mod picture;
 mod serve;
 
 /// Most bytes handed to a viewer at once: a frame that a client's death or a skip can cost is no larger.
@@ -36,6 +47,8 @@ const ACK_DELAY: Duration = Duration::from_millis(50);
 /// A full-screen program redraws when its size changes; this long it has another one.
 const NUDGE: Duration = Duration::from_millis(60);
 
+/// How long clients of a daemon that died have to come back before what they had not taken may be overwritten.
+const INHERITANCE: Duration = Duration::from_secs(3);
 /// A timer that fires so late was not served: this process did not run.
 const STARVED: Duration = Duration::from_millis(10);
 
@@ -50,14 +63,13 @@ pub struct Counts {
 /// what users and programs do.
 #[derive(Debug)]
 pub enum Order {
-    /// `following` comes with the first of a row of viewers.
+    /// The ring, which comes once.
+    Follow(Box<Following>),
+    CannotFollow(String),
     Attach {
         attach: Attach,
-        following: Option<Box<Following>>,
-        reply: oneshot::Sender<Viewer>,
+        reply: Attaching,
     },
-    /// Nobody is attached: let go of the ring.
-    Release,
     Notice(String),
     Started,
     /// The program has ended and is not started again; the output ends at `head`.
@@ -71,9 +83,12 @@ pub enum Order {
     },
 }
 
+/// Who waits to be attached.
+pub type Attaching = oneshot::Sender<Result<Viewer, Refusal>>;
+
 #[derive(Debug)]
 struct Member {
-    view: bool,
+    role: Role,
     size: WinSize,
     queue: VecDeque<Output>,
     parked: Option<oneshot::Sender<Vec<Output>>>,
@@ -87,6 +102,7 @@ struct Member {
 
 pub struct Terminal {
     pty: PtyId,
+    policy: TerminalPolicy,
     session: mpsc::Sender<ToSession>,
     orders: mpsc::UnboundedReceiver<Order>,
     inbox: mpsc::Receiver<FromViewer>,
@@ -95,6 +111,12 @@ pub struct Terminal {
     counts: Arc<Counts>,
     born: Instant,
     following: Option<Following>,
+    picture: Picture,
+    monitor: ActivityMonitor,
+    activity: watch::Sender<Activity>,
+    changes: Changes,
+    /// Clients that came before the ring.
+    early: Vec<(Attach, Attaching)>,
     fanout: Fanout,
     members: BTreeMap<ViewerId, Member>,
     next_viewer: u64,
@@ -104,6 +126,10 @@ pub struct Terminal {
     size: WinSize,
     leader: Option<ViewerId>,
     nudge_until: Option<Duration>,
+    /// There is more output than one turn took.
+    is_behind: bool,
+    /// The ring is held from this offset until that moment, or until somebody attaches.
+    inherited: Option<(u64, Duration)>,
     end: Option<(Exit, u64)>,
     session_gone: bool,
 }
@@ -113,15 +139,25 @@ pub struct Terminal {
 pub struct TerminalHandle {
     pub orders: mpsc::UnboundedSender<Order>,
     pub counts: Arc<Counts>,
+    /// What the program is doing.
+    pub activity: watch::Receiver<Activity>,
+}
+
+impl Counts {
+    pub fn all(&self) -> u32 {
+        self.local.load(Ordering::Relaxed) + self.view.load(Ordering::Relaxed)
+    }
 }
 
 impl TerminalHandle {
-    pub fn start(pty: PtyId, session: mpsc::Sender<ToSession>) -> Self {
+    pub fn start(pty: PtyId, policy: TerminalPolicy, session: mpsc::Sender<ToSession>, changes: Changes) -> Self {
+        let (activity, says) = watch::channel(Activity::default());
         let (orders, orders_in) = mpsc::unbounded_channel();
         let (address, inbox) = mpsc::channel(64);
         let counts = Arc::new(Counts::default());
         let terminal = Terminal {
             pty,
+            policy,
             session,
             orders: orders_in,
             inbox,
@@ -129,6 +165,11 @@ impl TerminalHandle {
             counts: Arc::clone(&counts),
             born: Instant::now(),
             following: None,
+            picture: Picture::new(WinSize::DEFAULT),
+            monitor: ActivityMonitor::default(),
+            activity,
+            changes,
+            early: Vec::new(),
             fanout: Fanout::default(),
             members: BTreeMap::new(),
             next_viewer: 0,
@@ -137,11 +178,13 @@ impl TerminalHandle {
             size: WinSize::DEFAULT,
             leader: None,
             nudge_until: None,
+            is_behind: false,
+            inherited: None,
             end: None,
             session_gone: false,
         };
         tokio::spawn(terminal.run());
-        Self { orders, counts }
+        Self { orders, counts, activity: says }
     }
 
     /// A terminal whose session is gone takes no orders, and needs none.
@@ -165,6 +208,7 @@ impl Terminal {
                 alive = woken(self.following.as_ref()) => if !alive { self.lose_init() },
                 () = self.typing.writable() => {}
                 () = sleep_until(deadline) => {}
+                () = tokio::task::yield_now(), if self.is_behind => {}
             }
             if due.is_some_and(|due| self.now() > due + STARVED) {
                 self.fanout.excuse(self.now());
@@ -184,75 +228,61 @@ impl Terminal {
     fn deadline(&self) -> Option<Duration> {
         let acks = self.members.values().filter_map(|member| member.ack_at);
         let lag = self.fanout.deadline(self.now());
-        acks.chain(lag).chain(self.nudge_until).min()
+        let inherited = self.inherited.map(|(_, until)| until);
+        acks.chain(lag).chain(self.nudge_until).chain(inherited).chain(self.monitor.deadline()).min()
     }
 
     fn on_order(&mut self, order: Order) {
         match order {
-            Order::Attach { attach, following, reply } => self.attach(&attach, following, reply),
-            Order::Release => self.let_go(),
+            Order::Follow(following) => self.follow(*following),
+            Order::CannotFollow(why) => {
+                let text = format!("the terminal cannot be shown: {why}");
+                let refusal = || Refusal::new(RefusalCode::Failed, text.clone());
+                self.early.drain(..).for_each(|(_, reply)| drop(reply.send(Err(refusal()))));
+            }
+            Order::Attach { attach, reply } if self.following.is_none() => self.early.push((attach, reply)),
+            Order::Attach { attach, reply } => self.attach(&attach, reply),
             Order::Notice(text) => self.tell_all(&DaemonSays::Notice { text }),
-            Order::Started => self.end = None,
-            Order::Ended { exit, head } => self.end = Some((exit, head)),
+            Order::Started => {
+                self.end = None;
+                self.monitor = ActivityMonitor::default();
+                self.tell_activity();
+            }
+            Order::Ended { exit, head } => {
+                self.end = Some((exit, head));
+                if self.monitor.on_exit(self.now()) {
+                    self.tell_activity();
+                }
+            }
             Order::Gone(why) => self.tell_all(&DaemonSays::Gone { why }),
             Order::Bye { replaced } => self.tell_all(&DaemonSays::Bye { replaced }),
         }
+    }
+
+    fn tell_activity(&mut self) {
+        let activity = self.monitor.activity().clone();
+        self.tell_all(&DaemonSays::Activity { activity: activity.clone() });
+        self.activity.send_replace(activity);
+        self.changes.announce();
     }
 
     fn tell_all(&mut self, what: &DaemonSays) {
         self.members.values_mut().for_each(|member| member.queue.push_back(Output::Says(what.clone())));
     }
 
-    fn attach(&mut self, attach: &Attach, following: Option<Box<Following>>, reply: oneshot::Sender<Viewer>) {
-        let now = self.now();
-        if let Some(following) = following {
-            self.fanout = Fanout::new(following.ring.head(), following.ring.oldest().unwrap_or(0));
-            self.following = Some(*following);
-        }
-        self.attached_ever += 1;
-        let id = ViewerId(self.next_viewer);
-        self.next_viewer += 1;
-        let kind = if attach.view { ViewerKind::Following } else { ViewerKind::Pacing };
-        let earlier = self.following.as_ref().and_then(|following| following.typed.get(&attach.client).copied());
-        let typed = earlier.unwrap_or(0).max(attach.typed);
-        self.members.insert(
-            id,
-            Member {
-                client: attach.client,
-                view: attach.view,
-                size: attach.size,
-                queue: VecDeque::new(),
-                parked: None,
-                typed,
-                told: typed,
-                ack_at: None,
-                told_end: false,
-            },
-        );
-        self.count();
-        let readable = self.following.as_ref().and_then(|f| Some((f.ring.oldest()?, f.ring.head())));
-        let resume = attach.resume.filter(|at| readable.is_some_and(|(oldest, head)| (oldest..=head).contains(at)));
-        // Without a place to resume at, the cursor is set by the opening, which is made at the first pull.
-        self.fanout.attach(id, kind, resume.unwrap_or(0), now);
-        match (resume, attach.resume) {
-            (Some(offset), _) => {
-                let start = DaemonSays::Start { offset, screen_bytes: 0, skipped: false };
-                self.say(id, start);
-            }
-            (None, Some(_)) => self.fanout.overwritten(id),
-            (None, None) => self.open(id),
-        }
-        if !attach.view {
-            self.lead(id);
-        }
-        if reply.send(Viewer::new(id, typed, self.address.clone())).is_err() {
-            self.detach(id);
-        }
-    }
-
-    fn say(&mut self, id: ViewerId, what: DaemonSays) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.queue.push_back(Output::Says(what));
+    fn follow(&mut self, mut following: Following) {
+        self.size = pty::size(&following.master).unwrap_or(self.size);
+        self.picture.begin(&mut following, self.size);
+        self.fanout = Fanout::new(self.picture.at(), following.ring.oldest().unwrap_or(0));
+        // What an earlier daemon's clients have not taken is held for them until they are back.
+        self.inherited = following.held.map(|cursor| (cursor, self.now() + INHERITANCE));
+        self.following = Some(following);
+        // All of it: clients of an earlier daemon resume anywhere up to the head.
+        let head = self.following.as_ref().map_or(0, |following| following.ring.head());
+        while self.following.is_some() && self.look_at_ring(self.now()) < head {}
+        self.picture.resize(self.size);
+        for (attach, reply) in std::mem::take(&mut self.early) {
+            self.attach(&attach, reply);
         }
     }
 
@@ -266,6 +296,7 @@ impl Terminal {
             }
             FromViewer::Input { id, bytes } => self.on_input(id, bytes),
             FromViewer::Resize { id, size } => self.on_resize(id, size),
+            FromViewer::Refresh { id } => self.fanout.overwritten(id),
             FromViewer::Detach { id } => {
                 self.detach(id);
                 if self.members.is_empty() {
@@ -277,77 +308,10 @@ impl Terminal {
         }
     }
 
-    fn on_input(&mut self, id: ViewerId, bytes: tokio_util::bytes::Bytes) {
-        match self.members.get(&id) {
-            Some(member) if !member.view => {}
-            // A client that may only look has no way to type; what comes all the same is dropped.
-            _ => return,
-        }
-        self.lead(id);
-        self.fanout.typed(id);
-        self.typing.push(id, bytes);
-    }
-
-    fn on_resize(&mut self, id: ViewerId, size: WinSize) {
-        if let Some(member) = self.members.get_mut(&id) {
-            member.size = size;
-            if self.leader == Some(id) {
-                self.resize(size);
-            }
-        }
-    }
-
-    /// This client typed last, or came last: the terminal has its size.
-    fn lead(&mut self, id: ViewerId) {
-        if self.leader != Some(id) {
-            self.leader = Some(id);
-            if let Some(size) = self.members.get(&id).map(|member| member.size) {
-                self.resize(size);
-            }
-        }
-    }
-
-    fn resize(&mut self, size: WinSize) {
-        self.size = size;
-        if self.nudge_until.is_none() {
-            self.set_size(size);
-        }
-    }
-
-    fn set_size(&self, size: WinSize) {
-        if let Some(following) = &self.following
-            && let Err(errno) = pty::set_size(&following.master, size)
-        {
-            tracing::warn!(pty = %self.pty, %errno, "cannot set a terminal's size");
-        }
-    }
-
-    /// Gives the program another size for a moment, so that it draws its screen anew.
-    fn nudge(&mut self) {
-        let rows = if self.size.rows() > 1 { self.size.rows() - 1 } else { 2 };
-        self.set_size(WinSize::clamped(rows, self.size.cols()));
-        self.nudge_until = Some(self.now() + NUDGE);
-    }
-
-    fn detach(&mut self, id: ViewerId) {
-        self.members.remove(&id);
-        self.fanout.detach(id);
-        if self.leader == Some(id) {
-            self.leader = None;
-        }
-        self.count();
-    }
-
-    fn count(&self) {
-        let viewing = self.members.values().filter(|member| member.view).count();
-        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        self.counts.view.store(number(viewing), Ordering::Relaxed);
-        self.counts.local.store(number(self.members.len() - viewing), Ordering::Relaxed);
-    }
-
     fn let_go(&mut self) {
         self.following = None;
         self.typing.give_up();
+        self.early.clear();
     }
 
     /// The init has closed. Why, the session knows, and will say.

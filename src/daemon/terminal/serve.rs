@@ -1,10 +1,11 @@
 //! A terminal's output: from the ring to whoever waits for it.
 
-use crate::daemon::opening;
-use crate::daemon::opening::Opening;
+use crate::daemon::link::Checkpoint;
+use crate::daemon::session::ToSession;
 use crate::daemon::terminal::ACK_DELAY;
 use crate::daemon::terminal::HAND_OUT_BYTES;
 use crate::daemon::terminal::Terminal;
+use crate::daemon::terminal::picture::Seen;
 use crate::daemon::viewer::Output;
 use crate::init::pty::is_worth_waking;
 use crate::proto::door::DaemonSays;
@@ -12,7 +13,15 @@ use crate::session::fanout::Next;
 use crate::session::fanout::ViewerId;
 use crate::sys::ring::Taken;
 use crate::sys::socket;
+use crate::term::screen::Signal;
 use std::time::Duration;
+
+/// Who "types" the answers to what programs ask.
+const ANSWERS: ViewerId = ViewerId(u64::MAX);
+/// Pieces of output in a row, before the daemon's other tasks have their turn.
+const PIECES_A_TURN: u32 = 2;
+/// Answers that a program does not read, beyond which it gets no more, in bytes.
+const ANSWERS_MAX: usize = 64 << 10;
 
 impl Terminal {
     /// After whatever happened: write, hand out, say what is held, and ask for the next wake-up.
@@ -23,31 +32,75 @@ impl Terminal {
             self.set_size(self.size);
         }
         self.write_input(now);
-        loop {
+        if self.monitor.deadline().is_some_and(|at| at <= now) && self.monitor.tick(now) {
+            self.tell_activity();
+        }
+        self.inherited = self.inherited.filter(|(_, until)| *until > now);
+        for _ in 0..PIECES_A_TURN {
             let seen = self.look_at_ring(now);
             self.serve_parked(now);
             self.publish_hold(now);
-            let Some(following) = &self.following else { return };
-            if self.members.values().all(|member| member.parked.is_none()) {
-                return; // whoever pulls next is served from what is there
-            }
+            let Some(following) = &self.following else { return self.is_behind = false };
             following.page.want_wake();
-            if following.ring.head() == seen {
+            self.is_behind = following.ring.head() != seen;
+            if !self.is_behind {
                 return;
             }
         }
     }
 
-    fn look_at_ring(&mut self, now: Duration) -> u64 {
+    /// Feeds the screen what is new, and gives the answers that the program waits for. Returns how far it has come.
+    pub(super) fn look_at_ring(&mut self, now: Duration) -> u64 {
         let Some(following) = &self.following else { return 0 };
-        let head = following.ring.head();
-        self.fanout.advance(head, following.ring.oldest().unwrap_or(0), now);
-        head
+        let mut seen = match self.picture.follow(&following.ring) {
+            Ok(seen) => seen,
+            Err(_) => {
+                self.break_off();
+                return 0;
+            }
+        };
+        if !seen.answers.is_empty() && self.typing.pending(ANSWERS) < ANSWERS_MAX {
+            self.typing.push(ANSWERS, std::mem::take(&mut seen.answers).into());
+            self.write_input(now);
+        }
+        let Some(following) = &self.following else { return 0 };
+        following.page.set_answered(self.picture.at());
+        self.fanout.advance(self.picture.at(), following.ring.oldest().unwrap_or(0), now);
+        if let Some(Checkpoint { offset, size, screen }) = self.picture.checkpoint(&following.ring) {
+            let pty = self.pty;
+            // A session with so much to do gets the next one.
+            self.session.try_send(ToSession::Checkpoint { pty, offset, size, screen }).ok();
+        }
+        self.observe(&seen, now);
+        if seen.lost {
+            self.nudge();
+        }
+        self.picture.at()
+    }
+
+    /// What the output says about the program's doings.
+    fn observe(&mut self, seen: &Seen, now: Duration) {
+        let monitor = &mut self.monitor;
+        let mut changed = seen.is_output && monitor.on_output(now);
+        for signal in &seen.signals {
+            changed |= match signal {
+                Signal::Bell => monitor.on_bell(now),
+                Signal::Title(title) => monitor.on_title(title, now),
+                Signal::Notification { title, text } => monitor.on_notification(title, text, now),
+                Signal::ProgramStatus(payload) => monitor.on_status(payload.as_bytes(), now),
+                Signal::AlternateScreen(_) => false,
+            };
+        }
+        if changed {
+            self.tell_activity();
+        }
     }
 
     fn publish_hold(&self, now: Duration) {
         let Some(following) = &self.following else { return };
-        let pace = self.fanout.pace(now);
+        let inherited = self.inherited.map(|(cursor, _)| cursor);
+        // The screen itself wants every byte, and has taken them already.
+        let pace = self.fanout.pace(now).into_iter().chain(inherited).chain([self.picture.at()]).min();
         following.page.set_hold(pace);
         let room = following.ring.geometry().room(following.ring.head(), pace);
         if following.page.init_waits() && is_worth_waking(room, following.ring.geometry()) {
@@ -131,45 +184,23 @@ impl Terminal {
 
     /// The first thing that a fresh client sees.
     pub(super) fn open(&mut self, id: ViewerId) {
-        let Some((output, head)) = self.newest(u64::MAX) else { return };
-        let opening = opening::on_attach(&output);
-        self.start_at(id, opening, head, false);
+        let Some(following) = &self.following else { return };
+        let opening = self.picture.opening(&following.ring, self.policy.replay_lines);
+        self.start(id, opening, false);
     }
 
+    /// A fresh screen for a client that fell behind.
     fn skip(&mut self, id: ViewerId) {
-        let Some((output, head)) = self.newest(64 << 10) else { return };
-        let opening = opening::on_skip(&output);
-        self.start_at(id, opening, head, true);
+        let screen = self.picture.fresh();
+        self.start(id, screen, true);
     }
 
-    fn start_at(&mut self, id: ViewerId, opening: Opening, head: u64, skipped: bool) {
-        let offset = head - opening.resume_before_end as u64;
+    fn start(&mut self, id: ViewerId, screen: Vec<u8>, skipped: bool) {
+        let offset = self.picture.resume_at();
         self.fanout.skipped(id, offset, self.now());
-        let screen_bytes = opening.screen.len() as u64;
-        self.say(id, DaemonSays::Start { offset, screen_bytes, skipped });
+        self.say(id, DaemonSays::Start { offset, screen_bytes: screen.len() as u64, skipped });
         if let Some(member) = self.members.get_mut(&id) {
-            member.queue.push_back(Output::Bytes(opening.screen));
-        }
-        if opening.wants_redraw {
-            self.nudge();
-        }
-    }
-
-    /// The newest output, at most `most` bytes, and the offset of its end.
-    pub(super) fn newest(&self, most: u64) -> Option<(Vec<u8>, u64)> {
-        let following = self.following.as_ref()?;
-        // A program that prints at full speed overwrites the oldest bytes meanwhile: ask for less each time.
-        let mut most = most.min(following.ring.geometry().size());
-        loop {
-            let head = following.ring.head();
-            let from = head.saturating_sub(most).max(following.ring.oldest()?);
-            let mut output = Vec::new();
-            match following.ring.take(from, head - from, &mut output) {
-                Ok(Taken::Bytes(n)) => return Some((output, from + n as u64)),
-                Ok(Taken::Overwritten { .. }) if most > 4096 => most /= 2,
-                Ok(Taken::Overwritten { .. }) => return Some((Vec::new(), head)),
-                Err(_) => return None,
-            }
+            member.queue.push_back(Output::Bytes(screen));
         }
     }
 }

@@ -19,11 +19,13 @@ pub enum Form {
 pub struct History {
     form: Form,
     out: Vec<u8>,
+    /// How many rows have left in all.
+    pub rows: u64,
 }
 
 impl History {
     pub fn new(form: Form) -> Self {
-        Self { form, out: Vec::new() }
+        Self { form, out: Vec::new(), rows: 0 }
     }
 
     pub fn take(&mut self) -> Vec<u8> {
@@ -32,6 +34,7 @@ impl History {
 
     /// The first row of `grid`. Rows that one line of text was wrapped into are joined again.
     pub fn keep(&mut self, grid: &Grid, styles: &Styles, clusters: &Clusters, links: &Links) {
+        self.rows += 1;
         let goes_on = grid.rows > 1 && grid.is_wrapped(1);
         let row = grid.row(0);
         let end = if goes_on { grid.cols } else { paint::trimmed(row) };

@@ -253,6 +253,11 @@ impl Screen {
         self.history.as_mut().map(History::take).unwrap_or_default()
     }
 
+    /// How many rows have left the screen since history is kept.
+    pub fn history_rows(&self) -> u64 {
+        self.history.as_ref().map_or(0, |history| history.rows)
+    }
+
     fn buffer(&self) -> &Buffer {
         &self.buffers[self.active]
     }

@@ -1,0 +1,165 @@
+//! `coop output`: what a terminal has shown, as lines of text or as the program's own bytes.
+
+use crate::client::Context;
+use crate::client::attach::Target;
+use crate::client::failure::Failure;
+use crate::client::find;
+use crate::client::look;
+use crate::client::watcher::Event;
+use crate::client::watcher::Watcher;
+use crate::name::PtyId;
+use crate::proto::door::Role;
+use std::io;
+use std::io::Write;
+use std::time::Duration;
+use std::time::Instant;
+
+/// A program that pauses so long has finished the lines above its cursor.
+const SETTLED: Duration = Duration::from_millis(300);
+
+pub fn verb(
+    context: &Context,
+    session: Option<&str>,
+    pty: PtyId,
+    follow: bool,
+    lines: Option<usize>,
+    raw: bool,
+) -> Result<i32, Failure> {
+    let mut daemon = context.daemon()?;
+    let row = find::session(context, &mut daemon, session)?;
+    find::must_live(&row)?;
+    let mut target = Target::of(&row, pty);
+    target.role = Role::Reader;
+    let mut watcher = Watcher::attach(context, daemon, target, Some(0))?;
+    if raw { show_raw(&mut watcher, follow, lines) } else { show_text(&mut watcher, follow, lines) }?;
+    Ok(0)
+}
+
+/// All output up to where it was when this command came, to `take`; `false` if the program has ended by then.
+fn until_now(watcher: &mut Watcher<'_>, mut take: impl FnMut(&mut Watcher<'_>, &[u8])) -> Result<bool, Failure> {
+    while watcher.offset() < watcher.head {
+        match watcher.next(None)? {
+            Event::Output(bytes) => take(watcher, &bytes),
+            Event::Ended(_) => return Ok(false),
+            Event::Drawn | Event::Activity | Event::Typed | Event::TimedOut => {}
+        }
+    }
+    Ok(true)
+}
+
+fn show_raw(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> Result<(), Failure> {
+    let mut all = Vec::new();
+    let lives = until_now(watcher, |_, bytes| all.extend_from_slice(bytes))?;
+    let mut out = io::stdout().lock();
+    out.write_all(last_lines(&all, lines))?;
+    out.flush()?;
+    if !(follow && lives) {
+        return Ok(());
+    }
+    loop {
+        match watcher.next(None)? {
+            Event::Output(bytes) => {
+                out.write_all(&bytes)?;
+                out.flush()?;
+            }
+            Event::Ended(_) => return Ok(()),
+            Event::Drawn | Event::Activity | Event::Typed | Event::TimedOut => {}
+        }
+    }
+}
+
+fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> Result<(), Failure> {
+    watcher.keep_history();
+    let mut all = Vec::new();
+    let lives = until_now(watcher, |watcher, _| all.extend(watcher.screen.take_history()))?;
+    let mut shown = Shown::default();
+    let goes_on = follow && lives;
+    all.extend(shown.rest(watcher, !goes_on));
+    let mut out = io::stdout().lock();
+    out.write_all(last_lines(&all, lines))?;
+    out.flush()?;
+    let mut settles_at = None;
+    if !goes_on {
+        return Ok(());
+    }
+    loop {
+        let event = watcher.next(settles_at)?;
+        let text = match event {
+            Event::Output(_) | Event::Drawn => {
+                settles_at = Some(Instant::now() + SETTLED);
+                shown.left(watcher)
+            }
+            Event::TimedOut => {
+                settles_at = None;
+                shown.rest(watcher, false)
+            }
+            Event::Ended(_) => shown.rest(watcher, true),
+            Event::Activity | Event::Typed => Vec::new(),
+        };
+        out.write_all(&text)?;
+        out.flush()?;
+        if matches!(event, Event::Ended(_)) {
+            return Ok(());
+        }
+    }
+}
+
+/// Which rows of the screen have been printed already, though they are still there.
+#[derive(Default)]
+struct Shown {
+    rows: usize,
+    /// How many rows had left the screen when that was counted.
+    left: u64,
+}
+
+impl Shown {
+    /// The lines that have left the screen since, but for those that were printed before.
+    fn left(&mut self, watcher: &mut Watcher<'_>) -> Vec<u8> {
+        let now = watcher.screen.history_rows();
+        let gone = usize::try_from(now - self.left).unwrap_or(usize::MAX);
+        self.left = now;
+        let text = watcher.screen.take_history();
+        let known = self.rows.min(gone);
+        self.rows -= known;
+        text.split_inclusive(|&b| b == b'\n').skip(known).flatten().copied().collect()
+    }
+
+    /// And the rows above the cursor; with `all`, those below it too.
+    fn rest(&mut self, watcher: &mut Watcher<'_>, all: bool) -> Vec<u8> {
+        let mut text = self.left(watcher);
+        let rows = look::text(&watcher.screen);
+        let used = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
+        let upto = if all { used } else { used.min(watcher.screen.cursor().0) };
+        for row in rows.iter().take(upto).skip(self.rows) {
+            text.extend_from_slice(row.as_bytes());
+            text.push(b'\n');
+        }
+        self.rows = self.rows.max(upto);
+        text
+    }
+}
+
+fn last_lines(text: &[u8], lines: Option<usize>) -> &[u8] {
+    let Some(lines) = lines else { return text };
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    match lines {
+        0 => &[],
+        _ => &text[ends.into_iter().nth(lines - 1).unwrap_or(0)..],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_counted_from_the_end() {
+        let text = b"a\nb\nc\n";
+        assert_eq!(last_lines(text, None), text);
+        assert_eq!(last_lines(text, Some(2)), b"b\nc\n");
+        assert_eq!(last_lines(b"a\nb\nc", Some(1)), b"c");
+        assert_eq!(last_lines(text, Some(9)), text);
+        assert_eq!(last_lines(text, Some(0)), b"");
+    }
+}

@@ -1,0 +1,192 @@
+//! A terminal's screen, in step with its ring.
+
+use crate::daemon::link::Checkpoint;
+use crate::daemon::link::Following;
+use crate::name::WinSize;
+use crate::sys::ring::RingError;
+use crate::sys::ring::RingReader;
+use crate::sys::ring::Taken;
+use crate::term::screen::Form;
+use crate::term::screen::Heard;
+use crate::term::screen::Screen;
+use crate::term::screen::Signal;
+use std::collections::VecDeque;
+
+/// Most bytes fed at once: between two such pieces viewers are served.
+const PIECE_BYTES: u64 = 128 << 10;
+
+#[derive(Debug)]
+pub struct Picture {
+    screen: Screen,
+    /// Up to where the ring has been fed to the screen.
+    at: u64,
+    /// What was asked before this offset an earlier daemon has answered.
+    answered: u64,
+    /// The offset of the newest checkpoint.
+    kept: u64,
+    /// Screens of earlier moments whose offsets are still in the ring, oldest first.
+    bases: VecDeque<Checkpoint>,
+    heard: Heard,
+    piece: Vec<u8>,
+}
+
+/// What the newest output brought.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub answers: Vec<u8>,
+    pub signals: Vec<Signal>,
+    pub is_output: bool,
+    /// Bytes were overwritten before they were seen: what the screen shows is not what the program drew.
+    pub lost: bool,
+}
+
+impl Picture {
+    pub fn new(size: WinSize) -> Self {
+        Self {
+            screen: Screen::new(size),
+            at: 0,
+            answered: 0,
+            kept: 0,
+            bases: VecDeque::new(),
+            heard: Heard::default(),
+            piece: Vec::new(),
+        }
+    }
+
+    /// Begins with what an earlier daemon kept if the ring still has all that came after it, else with the oldest byte
+    /// that there is.
+    pub fn begin(&mut self, following: &mut Following, size: WinSize) {
+        self.screen = Screen::new(size);
+        let oldest = following.ring.oldest().unwrap_or(0);
+        let head = following.ring.head();
+        self.answered = following.answered;
+        self.at = oldest;
+        if let Some(Checkpoint { offset, size, screen }) = following.checkpoint.take()
+            && (oldest..=head).contains(&offset)
+        {
+            self.screen = Screen::new(size);
+            self.screen.feed(&screen, &mut self.heard);
+            self.heard = Heard::default();
+            (self.at, self.kept) = (offset, offset);
+            self.bases.push_back(Checkpoint { offset, size, screen });
+        }
+    }
+
+    /// The screen, to be kept for the next daemon, when the last one kept is about to leave the ring.
+    pub fn checkpoint(&mut self, ring: &RingReader) -> Option<Checkpoint> {
+        if self.at - self.kept < ring.geometry().size() / 4 {
+            return None;
+        }
+        let mut screen = Vec::new();
+        self.screen.snapshot(&mut screen);
+        let offset = self.resume_at();
+        self.kept = offset;
+        let checkpoint = Checkpoint { offset, size: self.screen.size(), screen };
+        self.bases.push_back(checkpoint.clone());
+        let oldest = ring.oldest().unwrap_or(0);
+        self.bases.retain(|base| base.offset >= oldest);
+        Some(checkpoint)
+    }
+
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    pub fn size(&self) -> WinSize {
+        self.screen.size()
+    }
+
+    /// A whole screen for a terminal that shows something else.
+    pub fn fresh(&self) -> Vec<u8> {
+        let mut out = b"\x1b[H\x1b[J".to_vec();
+        self.screen.snapshot(&mut out);
+        out
+    }
+
+    /// A whole screen for a client that has just come: first the newest lines of history, which go into its terminal's
+    /// own scrollback, then the screen.
+    pub fn opening(&self, ring: &RingReader, lines: u32) -> Vec<u8> {
+        let mut out = b"\r".to_vec();
+        for byte in self.history(ring, lines) {
+            out.extend(if byte == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(&byte) });
+        }
+        let rows = usize::from(self.size().rows());
+        // Down to the last row, and so much further that what stands there has scrolled away.
+        out.extend(format!("\x1b[{rows};1H").into_bytes());
+        out.extend(std::iter::repeat_n(b'\n', rows));
+        out.extend(self.fresh());
+        out
+    }
+
+    /// Where a client goes on that was given a screen: an unfinished sequence reaches it whole.
+    pub fn resume_at(&self) -> u64 {
+        self.at - self.screen.held().len() as u64
+    }
+
+    pub fn resize(&mut self, size: WinSize) {
+        self.screen.resize(size);
+    }
+
+    /// The newest lines that have left the screen, with their colours, each ended by LF. They are not kept anywhere: the
+    /// output that is still in the ring is read once more, from a screen that was kept for that.
+    fn history(&self, ring: &RingReader, lines: u32) -> Vec<u8> {
+        let Some(oldest) = ring.oldest().filter(|_| lines > 0) else { return Vec::new() };
+        let mut scratch = Screen::new(self.size());
+        let mut heard = Heard::default();
+        let base = self.bases.iter().find(|base| base.offset >= oldest);
+        let from = match base {
+            _ if oldest == 0 => 0,
+            Some(base) => {
+                scratch = Screen::new(base.size);
+                scratch.feed(&base.screen, &mut heard);
+                base.offset
+            }
+            // What a full-screen program drew is no history.
+            None if self.screen.in_alternate_screen() => return Vec::new(),
+            None => oldest,
+        };
+        let mut output = Vec::new();
+        if !matches!(ring.take(from, self.at.saturating_sub(from), &mut output), Ok(Taken::Bytes(_))) {
+            return Vec::new(); // overwritten meanwhile: the screen itself is what counts
+        }
+        scratch.keep_history(Form::Ansi);
+        for piece in output.chunks(64 << 10) {
+            scratch.feed(piece, &mut heard);
+            heard = Heard::default();
+        }
+        last_lines(&scratch.take_history(), lines).to_vec()
+    }
+
+    /// Feeds the screen one piece of what is new.
+    ///
+    /// # Errors
+    /// When the ring contradicts itself.
+    pub fn follow(&mut self, ring: &RingReader) -> Result<Seen, RingError> {
+        self.piece.clear();
+        let mut seen = Seen::default();
+        match ring.take(self.at, PIECE_BYTES, &mut self.piece)? {
+            Taken::Bytes(_) => {}
+            Taken::Overwritten { oldest } => {
+                self.screen = Screen::new(self.screen.size());
+                self.at = oldest;
+                return Ok(Seen { lost: true, ..seen });
+            }
+        }
+        let old = usize::try_from(self.answered.saturating_sub(self.at)).unwrap_or(usize::MAX).min(self.piece.len());
+        let (answered, new) = self.piece.split_at(old);
+        self.screen.feed(answered, &mut self.heard);
+        self.heard.answers.clear();
+        self.screen.feed(new, &mut self.heard);
+        self.at += self.piece.len() as u64;
+        seen.answers = std::mem::take(&mut self.heard.answers);
+        seen.signals = std::mem::take(&mut self.heard.signals);
+        seen.is_output = !self.piece.is_empty();
+        Ok(seen)
+    }
+}
+
+fn last_lines(text: &[u8], lines: u32) -> &[u8] {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    &text[ends.into_iter().nth(lines as usize - 1).unwrap_or(0)..]
+}
