@@ -89,7 +89,7 @@ impl Screen {
             (b'<', 0, b'u') => self.buffer_mut().keyboard.pop(params.number(0)),
             (b'=', 0, b'u') => self.buffer_mut().keyboard.set(params.get(0), params.get(1)),
             (b'>', 0, b'm') if matches!(params.get(0), 0 | 4) => {
-                self.modes.other_keys = params.get(1).clamp(0, 3) as u8
+                self.modes.other_keys = params.get(1).clamp(0, 3) as u8;
             }
             (b'>', 0, b'n') if params.get(0) == 4 => self.modes.other_keys = 0,
             (0, 0, b't') => self.window(params, heard),

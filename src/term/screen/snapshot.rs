@@ -114,7 +114,7 @@ impl Screen {
     }
 
     fn put_tabs(&self, buffer: &Buffer, out: &mut Vec<u8>) {
-        let is_usual = |x: usize| x % 8 == 0;
+        let is_usual = |x: usize| x.is_multiple_of(8);
         if (0..self.cols).all(|x| buffer.is_tab(x) == is_usual(x)) {
             return;
         }

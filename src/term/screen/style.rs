@@ -4,6 +4,8 @@
 //! of unused ones, so it never holds more than the cells of both screens and [`STYLES_MAX`].
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::hash::Hasher;
 
 /// Colours are a mode in bits 24-25 and a value below, as in xterm.js.
 pub const DEFAULT: u32 = 0;
@@ -108,11 +110,44 @@ fn unpack_colour(packed: u32) -> u32 {
     }
 }
 
+/// A fast hash. What a program can do by choosing colours that collide is to slow down its own terminal, and the table is
+/// capped.
+#[derive(Clone, Default)]
+struct Mix(u64);
+
+impl Mix {
+    fn mix(&mut self, part: u64) {
+        self.0 = (self.0 ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
+    }
+}
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.mix(u64::from(byte)));
+    }
+
+    fn write_u8(&mut self, part: u8) {
+        self.mix(u64::from(part));
+    }
+
+    fn write_u16(&mut self, part: u16) {
+        self.mix(u64::from(part));
+    }
+
+    fn write_u32(&mut self, part: u32) {
+        self.mix(u64::from(part));
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct Styles {
     table: Vec<Style>,
     free: Vec<u32>,
-    index: HashMap<Style, u32>,
+    index: HashMap<Style, u32, BuildHasherDefault<Mix>>,
     cache: [(Style, u32); CACHE],
     /// How many may be in use before the next sweep.
     sweep_at: usize,
@@ -123,7 +158,7 @@ impl Styles {
         Self {
             table: Vec::new(),
             free: Vec::new(),
-            index: HashMap::new(),
+            index: HashMap::default(),
             cache: [(Style::default(), 0); CACHE],
             sweep_at: 256,
         }
@@ -179,7 +214,7 @@ impl Styles {
         self.index.retain(|_, word| used[(*word & !TABLE) as usize]);
         self.cache = [(Style::default(), 0); CACHE];
         let live = self.table.len() - self.free.len();
-        self.sweep_at = (2 * live).max(256).min(STYLES_MAX);
+        self.sweep_at = (2 * live).clamp(256, STYLES_MAX);
         if self.free.is_empty() {
             self.sweep_at = self.sweep_at.max(self.table.len() + 1);
         }

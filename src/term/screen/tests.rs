@@ -193,7 +193,7 @@ proptest! {
         for _ in 0..20 {
             let at = random.below(stream.len() + 1);
             let tail = stream.split_off(at);
-            stream.extend_from_slice(&[&b"\x1b["[..], b"\x1b]", b"\x1bP", b"\x1b[?", "日".as_bytes(), b"\x1b(0"][random.below(6)]);
+            stream.extend_from_slice([&b"\x1b["[..], b"\x1b]", b"\x1bP", b"\x1b[?", "日".as_bytes(), b"\x1b(0"][random.below(6)]);
             stream.extend(tail);
         }
         let (mut whole, mut cut) = (Screen::new(WinSize::clamped(rows, cols)), Screen::new(WinSize::clamped(rows, cols)));

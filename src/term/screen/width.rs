@@ -12,7 +12,7 @@ static TABLE: [u8; BMP / 4] = table();
 pub fn width(code: u32) -> usize {
     match code {
         ..0x300 => 1,
-        ..0x1_0000 => usize::from(TABLE[code as usize / 4] >> (2 * (code % 4)) & 3),
+        0x300..0x1_0000 => usize::from(TABLE[code as usize / 4] >> (2 * (code % 4)) & 3),
         _ if is_in(&NONE, code) => 0,
         _ if is_in(&WIDE, code) => 2,
         _ => 1,
