@@ -6,9 +6,14 @@
 //! Control characters inside an unfinished sequence are told of when it ends, and before it.
 
 mod params;
+mod sequence;
+mod strings;
 mod text;
 
 pub use params::Params;
+use sequence::State;
+use strings::End;
+use strings::string_end;
 pub use text::Decoded;
 pub use text::decode;
 
@@ -90,17 +95,6 @@ enum Found {
     Unfinished,
     /// A string without an end in its first so many bytes.
     TooLong(Kind, usize),
-}
-
-/// Where a string ends.
-enum End {
-    At {
-        length: usize,
-        terminator: usize,
-        is_broken_off: bool,
-    },
-    /// Not here: so many bytes are the string's, those behind may be the beginning of its end.
-    Beyond(usize),
 }
 
 /// A string that is held back: which, the length of its introducer, and how far it was searched.
@@ -348,100 +342,6 @@ impl Framer {
             }
         }
     }
-
-    /// Any sequence, with controls in it or broken off.
-    fn sequence(&mut self, bytes: &[u8], mut state: State, mut at: usize) -> Found {
-        self.clean.clear();
-        self.controls.clear();
-        while let Some(&byte) = bytes.get(at) {
-            if at >= SEQUENCE_MAX_BYTES {
-                return Found::Whole(at, Form::Nothing);
-            }
-            match byte {
-                ESC => return Found::Whole(at, Form::Nothing),
-                CAN | SUB => {
-                    self.controls.push(byte);
-                    return Found::Whole(at + 1, Form::Nothing);
-                }
-                ..=0x1f => self.controls.push(byte),
-                DEL => {}
-                0x80.. => match decode(&bytes[at..]) {
-                    Decoded::Unfinished => return Found::Unfinished,
-                    Decoded::Character(0x80..=0x9f, _) => return Found::Whole(at, Form::Nothing),
-                    Decoded::Character(_, length) if state != State::Ignored => {
-                        return Found::Whole(at + length, Form::Nothing);
-                    }
-                    Decoded::Character(_, length) | Decoded::Invalid(length) => at += length - 1,
-                },
-                _ => match state.step(byte) {
-                    Step::To(next) => {
-                        state = next;
-                        self.clean.push(byte);
-                    }
-                    Step::Csi => (state, _) = (State::Csi, self.clean.clear()),
-                    Step::String(kind) => return self.string(kind, bytes, at + 1, at + 1),
-                    Step::End => return Found::Whole(at + 1, self.dispatched(state, byte)),
-                },
-            }
-            at += 1;
-        }
-        Found::Unfinished
-    }
-
-    fn dispatched(&mut self, state: State, last: u8) -> Form {
-        let first_of = |clean: &[u8]| match clean {
-            [] => Some(0),
-            [one] => Some(*one),
-            _ => None,
-        };
-        match state {
-            State::Ignored => Form::Nothing,
-            State::Escape | State::EscapeIntermediate => match first_of(&self.clean) {
-                Some(intermediate) => Form::Escape { intermediate, last },
-                None => Form::Nothing,
-            },
-            _ => {
-                let prefix = self.clean.first().copied().filter(|b| (0x3c..=0x3f).contains(b)).unwrap_or(0);
-                let rest = &self.clean[usize::from(prefix != 0)..];
-                let (params, behind) = rest.split_at(rest.iter().position(|&b| b < 0x30).unwrap_or(rest.len()));
-                let Some(intermediate) = first_of(behind) else { return Form::Nothing };
-                self.params.parse(params);
-                Form::Csi { prefix, intermediate, last }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Escape,
-    EscapeIntermediate,
-    Csi,
-    CsiParam,
-    CsiIntermediate,
-    Ignored,
-}
-
-enum Step {
-    To(State),
-    Csi,
-    String(Kind),
-    End,
-}
-
-impl State {
-    /// For a printable ASCII character.
-    fn step(self, byte: u8) -> Step {
-        match (self, byte) {
-            (Self::Escape, b'[') => Step::Csi,
-            (Self::Escape | Self::EscapeIntermediate, 0x20..=0x2f) => Step::To(Self::EscapeIntermediate),
-            (Self::Escape, _) => string_kind(byte).map_or(Step::End, Step::String),
-            (Self::EscapeIntermediate, _) | (_, 0x40..) => Step::End,
-            (Self::Csi, 0x3c..=0x3f) | (Self::Csi | Self::CsiParam, 0x30..=0x3b) => Step::To(Self::CsiParam),
-            (Self::Csi | Self::CsiParam | Self::CsiIntermediate, 0x20..=0x2f) => Step::To(Self::CsiIntermediate),
-            _ => Step::To(Self::Ignored),
-        }
-    }
 }
 
 /// The string that a character behind ESC begins.
@@ -453,48 +353,6 @@ fn string_kind(byte: u8) -> Option<Kind> {
         b'X' | b'^' => Kind::Other,
         _ => return None,
     })
-}
-
-/// Searches `bytes[from..stop]` for the end of a string whose body begins at `introducer`.
-fn string_end(kind: Kind, bytes: &[u8], from: usize, stop: usize, introducer: usize) -> End {
-    let ends = |length, terminator| End::At { length, terminator, is_broken_off: false };
-    let breaks = |length| End::At { length, terminator: 0, is_broken_off: true };
-    let mut at = from;
-    while at < stop {
-        at += text::string_run(&bytes[at..stop]);
-        if at >= stop {
-            break;
-        }
-        match bytes[at] {
-            BEL if kind == Kind::Osc => return ends(at + 1, 1),
-            CAN | SUB => return breaks(at + 1),
-            ESC => match bytes.get(at + 1) {
-                None => return End::Beyond(at),
-                Some(b'\\') => return ends(at + 2, 2),
-                Some(_) => return ends(at, 0),
-            },
-            0x80.. => match decode(&bytes[at..]) {
-                Decoded::Unfinished => return End::Beyond(at),
-                Decoded::Character(0x9c, length) => return ends(at + length, length),
-                Decoded::Character(0x80..=0x9f, _) => return breaks(at),
-                Decoded::Character(_, length) if !holds_unicode(kind, &bytes[introducer..at]) => {
-                    return breaks(at + length);
-                }
-                Decoded::Character(_, length) | Decoded::Invalid(length) => at += length,
-            },
-            _ => at += 1,
-        }
-    }
-    End::Beyond(at)
-}
-
-/// Whether xterm.js lets characters beyond ASCII stand behind `before` in a string.
-fn holds_unicode(kind: Kind, before: &[u8]) -> bool {
-    match kind {
-        Kind::Osc => true,
-        Kind::Dcs => before.is_empty() || before.iter().any(|b| (0x40..=0x7e).contains(b)),
-        Kind::Apc | Kind::Other => false,
-    }
 }
 
 #[cfg(test)]
