@@ -148,6 +148,7 @@ impl Framer {
         Some(self.unit(token))
     }
 
+    #[inline]
     fn unit<'a>(&'a self, token: Token<'a>) -> Unit<'a> {
         let (raw, is_carried) = match token.raw {
             Ok(raw) => (raw, false),
@@ -167,6 +168,7 @@ impl Framer {
         Unit { raw, is_carried, controls: &self.controls, what }
     }
 
+    #[inline]
     fn advance<'c>(&mut self, chunk: &mut &'c [u8]) -> Option<Token<'c>> {
         if self.taken > 0 {
             self.held.drain(..self.taken);
@@ -271,6 +273,7 @@ impl Framer {
     }
 
     /// The unit at the beginning of `bytes`, which are not empty.
+    #[inline]
     fn find(&mut self, bytes: &[u8]) -> Found {
         if let Some(Open { kind, introducer, searched }) = self.open.take() {
             return self.string(kind, bytes, introducer, searched);
@@ -286,6 +289,7 @@ impl Framer {
         }
     }
 
+    #[inline]
     fn escape(&mut self, bytes: &[u8]) -> Found {
         match bytes.get(1) {
             None => Found::Unfinished,
@@ -310,6 +314,7 @@ impl Framer {
     }
 
     /// The usual control sequence, parsed where it stands. Its introducer has two bytes.
+    #[inline]
     fn csi(&mut self, bytes: &[u8]) -> Found {
         let prefix = bytes.get(2).copied().filter(|b| (0x3c..=0x3f).contains(b)).unwrap_or(0);
         let start = 2 + usize::from(prefix != 0);

@@ -16,6 +16,7 @@ pub struct Params {
 
 impl Params {
     /// Of bytes 0x30-0x3b.
+    #[inline]
     pub(super) fn parse(&mut self, bytes: &[u8]) {
         (self.count, self.sub_count) = (1, 0);
         (self.values[0], self.starts[0]) = (0, 0);
