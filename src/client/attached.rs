@@ -3,15 +3,15 @@
 use crate::client::Context;
 use crate::client::attach::Over;
 use crate::client::attach::Target;
-use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
-use crate::client::failure::NO_DAEMON;
 use crate::client::keyboard::Keyboard;
+use crate::client::mirror::Mirror;
 use crate::client::screen;
 use crate::client::screen::Screen;
 use crate::client::typed::Typed as Unacknowledged;
 use crate::client::wire::Wire;
+use crate::name::WinSize;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonSays;
@@ -35,13 +35,10 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 use std::time::Instant;
 
+mod reconnect;
+
 /// Output waiting for a slow terminal, beyond which no more is taken from the daemon.
 const PENDING_MAX: usize = 64 << 10;
-/// How long a client whose daemon vanished tries to find another.
-const RECONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// Milliseconds for the answer of a daemon that was reached.
-const ANSWER_LIMIT: u16 = 30_000;
-const RECONNECT_PAUSE: Duration = Duration::from_millis(5);
 
 pub struct Client<'a> {
     context: &'a Context,
@@ -58,6 +55,10 @@ pub struct Client<'a> {
     offset: Option<u64>,
     /// Bytes that draw a screen and do not count.
     screen_left: u64,
+    /// The session's terminal has this size.
+    size: WinSize,
+    /// The terminal's is another one.
+    mirror: Option<Mirror>,
 }
 
 impl<'a> Client<'a> {
@@ -80,6 +81,8 @@ impl<'a> Client<'a> {
             reads_input: true,
             offset: None,
             screen_left: 0,
+            size: attached.size,
+            mirror: None,
         };
         if screen::size() != size {
             client.on_resize()?; // the signal came before it was taken
@@ -119,7 +122,10 @@ impl<'a> Client<'a> {
         ];
         // Standard input that has ended would be "ready" for ever; a terminal that hangs up must be seen all the same.
         let watched = if self.reads_input { &mut fds[..] } else { &mut fds[..3] };
-        let timeout = self.keys.deadline().map_or(PollTimeout::NONE, |at| {
+        // A terminal that has not taken the last picture gets no further one yet.
+        let picture = self.mirror.as_ref().and_then(Mirror::deadline).filter(|_| self.screen.pending() == 0);
+        let deadline = self.keys.deadline().into_iter().chain(picture).min();
+        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
             let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)
         });
@@ -166,6 +172,7 @@ impl<'a> Client<'a> {
                 }
             }
         }
+        self.reflect();
         if self.screen.pending() > 0 && self.screen.write().is_err() {
             return Ok(Some(Over::HungUp));
         }
@@ -189,7 +196,18 @@ impl<'a> Client<'a> {
         if self.target.role == Role::Terminal {
             self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
         }
-        Ok(())
+        // Whether the screen fits is another question now.
+        Ok(self.wire.queue(&Frame::control(&ClientSays::Refresh))?)
+    }
+
+    /// Draws the session's screen into a terminal of another size, if it is time to.
+    fn reflect(&mut self) {
+        let Some(mirror) = &mut self.mirror else { return };
+        if self.screen.pending() == 0 && mirror.deadline().is_some_and(|at| at <= Instant::now()) {
+            let mut picture = Vec::new();
+            mirror.draw(screen::size(), &mut picture);
+            self.screen.show(&picture);
+        }
     }
 
     fn on_stdin(&mut self) -> Result<Option<Over>, Failure> {
@@ -270,8 +288,13 @@ impl<'a> Client<'a> {
         let drawn = usize::try_from(self.screen_left).unwrap_or(usize::MAX).min(bytes.len());
         let (screen, stream) = bytes.split_at(drawn);
         self.screen_left -= drawn as u64;
-        self.screen.show(screen);
-        self.screen.show_stream(stream);
+        match &mut self.mirror {
+            Some(mirror) => mirror.feed(bytes),
+            None => {
+                self.screen.show(screen);
+                self.screen.show_stream(stream);
+            }
+        }
         if let Some(offset) = &mut self.offset {
             *offset += stream.len() as u64;
         }
@@ -282,12 +305,15 @@ impl<'a> Client<'a> {
             DaemonSays::Start { offset, screen_bytes, .. } => {
                 if screen_bytes > 0 {
                     self.screen.begin_anew();
+                    let fits = self.size == screen::size() || !io::stdout().is_terminal();
+                    self.mirror = (!fits).then(|| Mirror::new(self.size));
                 }
                 self.offset = Some(offset);
                 self.screen_left = screen_bytes;
             }
+            DaemonSays::Size { size } => self.size = size,
             // The program's own words about it are in the output.
-            DaemonSays::Size { .. } | DaemonSays::Activity { .. } => {}
+            DaemonSays::Activity { .. } => {}
             DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
             DaemonSays::Notice { text } => self.screen.say(&text, true),
             DaemonSays::Ended { exit } => return Ok(Some(Over::Ended(exit))),
@@ -313,55 +339,6 @@ impl<'a> Client<'a> {
                 return;
             }
         }
-    }
-
-    /// The daemon vanished. Whoever comes next is told how far we are, in both directions.
-    fn reconnect(&mut self) -> Result<Option<Over>, Failure> {
-        let until = Instant::now() + RECONNECT_LIMIT;
-        loop {
-            if let Some(over) = self.on_signals()? {
-                return Ok(Some(over));
-            }
-            match self.try_reconnect() {
-                Ok(over) => return Ok(over),
-                Err(failure) if Instant::now() > until => return Err(failure),
-                Err(failure) if failure.code == crate::client::failure::NO_SESSION => {
-                    return Ok(Some(Over::Gone(failure.message)));
-                }
-                // There is nothing to wait for but the next daemon's socket.
-                Err(_) => std::thread::sleep(RECONNECT_PAUSE),
-            }
-        }
-    }
-
-    fn try_reconnect(&mut self) -> Result<Option<Over>, Failure> {
-        let mut daemon = connect::reconnect(self.context)?;
-        daemon.ask(attach_call(&self.target, self.number, self.offset, self.typed.acknowledged()))?;
-        // The session's init may take its time; a signal must not wait for it.
-        loop {
-            let mut fds = [
-                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-                PollFd::new(daemon.stream.as_fd(), PollFlags::POLLIN),
-            ];
-            let polled = nix::poll::poll(&mut fds, ANSWER_LIMIT);
-            let (signalled, answered) = (fds[0].any().unwrap_or(false), fds[1].any().unwrap_or(false));
-            if signalled && let Some(over) = self.on_signals()? {
-                return Ok(Some(over));
-            }
-            match polled {
-                Ok(_) if answered => break,
-                Ok(0) => return Err(Failure::new(NO_DAEMON, "the daemon does not answer")),
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(io::Error::from(errno).into()),
-            }
-        }
-        let attached = daemon.answer::<Attach>()?;
-        // Half a frame of the old daemon's is void: its bytes were not counted.
-        self.wire = Wire::over(daemon)?;
-        self.screen_left = 0;
-        self.typed.send_again();
-        self.typed.acknowledge_earlier(attached.typed);
-        Ok(None)
     }
 }
 

@@ -12,6 +12,7 @@ pub mod logs;
 pub mod ls;
 pub mod look;
 pub mod man;
+pub mod mirror;
 pub mod open;
 pub mod output;
 pub mod screen;

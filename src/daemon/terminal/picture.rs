@@ -78,7 +78,7 @@ impl Picture {
             return None;
         }
         let mut screen = Vec::new();
-        self.screen.snapshot(&mut screen);
+        self.screen.snapshot_to_resume(&mut screen);
         let offset = self.resume_at();
         self.kept = offset;
         let checkpoint = Checkpoint { offset, size: self.screen.size(), screen };
@@ -99,7 +99,7 @@ impl Picture {
     /// A whole screen for a terminal that shows something else.
     pub fn fresh(&self) -> Vec<u8> {
         let mut out = b"\x1b[H\x1b[J".to_vec();
-        self.screen.snapshot(&mut out);
+        self.screen.snapshot_to_resume(&mut out);
         out
     }
 

@@ -34,6 +34,12 @@ pub fn reset_prelude() -> &'static [u8] {
 impl Screen {
     /// The state, then the bytes of an unfinished sequence: the output goes on behind it where it was fed to.
     pub fn snapshot(&self, out: &mut Vec<u8>) {
+        self.snapshot_to_resume(out);
+        out.extend_from_slice(self.framer.held());
+    }
+
+    /// The state before what is [`held`](Self::held), which the output that goes on begins with.
+    pub fn snapshot_to_resume(&self, out: &mut Vec<u8>) {
         self.snapshot_without_held(out);
         match self.framer.passing() {
             // The rest of a long string must not be taken for text; what came of it is lost.
@@ -41,11 +47,18 @@ impl Screen {
             Some(_) => out.extend_from_slice(b"\x1bX"),
             None => {}
         }
-        out.extend_from_slice(self.framer.held());
+    }
+
+    /// What a terminal sends for keys and mouse, and how its cursor looks: for one that is drawn row by row.
+    pub fn snapshot_of_modes(&self, out: &mut Vec<u8>) {
+        put_keyboard(self.buffer(), out);
+        self.put_modes(out);
+        // How it is drawn is not the program's business there.
+        out.extend_from_slice(b"\x1b[?2026l\x1b[?5l\x1b[?6l\x1b[?7l");
     }
 
     /// The state before an unfinished sequence: the output goes on with the whole of it, as a filter passes it.
-    pub fn snapshot_without_held(&self, out: &mut Vec<u8>) {
+    pub(super) fn snapshot_without_held(&self, out: &mut Vec<u8>) {
         self.put_titles(out);
         self.put_colours(out);
         let other = &self.buffers[1];
