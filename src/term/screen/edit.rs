@@ -143,8 +143,7 @@ impl Screen {
         // Underline and link are lost, as in xterm.js.
         let pen = super::pen::Pen { ink: self.pen.ink, ..super::pen::Pen::default() };
         let word = self.styles.word(pen.style());
-        // Under origin mode xterm.js begins at the region's top.
-        for y in self.y..self.rows {
+        for y in 0..self.rows {
             self.grid_mut().clear_row(y, Cell::new(u32::from(b'E'), 1, word));
         }
         self.touch_all();

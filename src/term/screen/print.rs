@@ -209,8 +209,9 @@ impl Screen {
 
     /// REP.
     pub(super) fn repeat(&mut self, count: usize) {
-        // More would only scroll.
-        const MAX: usize = 1 << 16;
+        // More would only scroll; a few bytes must not cost much.
+        const LEAST: usize = 512;
+        const MOST: usize = 1 << 16;
         let (width, y) = (self.last_width, self.y);
         if width == 0 || self.x < width {
             return;
@@ -225,7 +226,7 @@ impl Screen {
             return;
         }
         self.begin_run();
-        for _ in 0..count.min((self.rows * self.cols).min(MAX)) {
+        for _ in 0..count.min((self.rows * self.cols).clamp(LEAST, MOST)) {
             text.chars().for_each(|c| self.print_code(u32::from(c)));
         }
         self.end_run();

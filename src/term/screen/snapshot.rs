@@ -1,7 +1,7 @@
 //! Bytes that bring a fresh terminal of the same size into the screen's state.
 //!
 //! The order matters, for many sequences move the cursor or act on both screens. Not restored, in xterm.js: a character
-//! set that ESC 8 brought back from another level; the halves of wide characters that lost each other; a pending wrap
+//! set that ESC 8 brought back from another level unless it would again; the halves of wide characters that lost each other; a pending wrap
 //! behind an erased last cell unless the row is empty; underline styles that only a later ESC 8 would show.
 
 use super::Screen;
