@@ -3,7 +3,9 @@
 use crate::client::Context;
 use crate::client::attach::Over;
 use crate::client::attach::Target;
+use crate::client::attached::reconnect::Away;
 use crate::client::connect::Daemon;
+use crate::client::direct::Direct;
 use crate::client::failure::Failure;
 use crate::client::keyboard::Keyboard;
 use crate::client::mirror::Mirror;
@@ -15,9 +17,11 @@ use crate::name::WinSize;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonSays;
+use crate::proto::door::Direct as Way;
 use crate::proto::door::Role;
 use crate::proto::frame;
 use crate::proto::frame::Frame;
+use crate::session::state::Exit;
 use crate::term::keys;
 use crate::term::keys::Typed;
 use nix::errno::Errno;
@@ -35,6 +39,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 use std::time::Instant;
 
+mod directly;
 mod reconnect;
 
 /// Output waiting for a slow terminal, beyond which no more is taken from the daemon.
@@ -59,12 +64,21 @@ pub struct Client<'a> {
     size: WinSize,
     /// The terminal's is another one.
     mirror: Option<Mirror>,
+    /// The way past the daemon, once it has been handed over.
+    direct: Option<Direct>,
+    /// A fresh screen was asked for; until it is here the ring is not read.
+    refreshing: bool,
+    /// The program has ended; its output ends there.
+    ending: Option<(Exit, u64)>,
+    told_typing: Option<Instant>,
+    /// The daemon has gone, and another one is being looked for, while the direct path goes on.
+    away: Option<Away>,
 }
 
 impl<'a> Client<'a> {
     pub fn new(context: &'a Context, mut daemon: Daemon, target: Target) -> Result<Self, Failure> {
         let (number, detach_key) = (client_number(), target.detach_key);
-        let call = attach_call(&target, number, target.is_new.then_some(0), 0);
+        let call = attach_call(&target, number, target.is_new.then_some(0), 0, Way::Wanted);
         let size = call.size;
         let attached = daemon.call(call)?;
         // Only now: until here the user's own terminal is untouched, and a signal may end this process as any other.
@@ -83,6 +97,11 @@ impl<'a> Client<'a> {
             screen_left: 0,
             size: attached.size,
             mirror: None,
+            direct: None,
+            refreshing: false,
+            ending: None,
+            told_typing: None,
+            away: None,
         };
         if screen::size() != size {
             client.on_resize()?; // the signal came before it was taken
@@ -100,6 +119,10 @@ impl<'a> Client<'a> {
                 self.drain_screen();
                 return Ok(over);
             }
+            if let Some(over) = self.read_ring()? {
+                self.drain_screen();
+                return Ok(over);
+            }
             let ready = self.wait()?;
             if let Some(over) = self.act(&ready)? {
                 return Ok(over);
@@ -114,27 +137,45 @@ impl<'a> Client<'a> {
         let flag = |on: bool, flag: PollFlags| if on { flag } else { PollFlags::empty() };
         let stdin = io::stdin();
         let socket = flag(wants_output, PollFlags::POLLIN) | flag(self.wire.has_output(), PollFlags::POLLOUT);
-        let mut fds = [
+        let socket = match &self.away {
+            Some(away) => PollFd::new(away.as_fd(), PollFlags::POLLIN),
+            None => PollFd::new(self.wire.as_fd(), socket),
+        };
+        let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.wire.as_fd(), socket),
+            socket,
             PollFd::new(self.screen.output(), flag(self.screen.pending() > 0, PollFlags::POLLOUT)),
-            PollFd::new(stdin.as_fd(), flag(wants_input, PollFlags::POLLIN)),
         ];
+        if let Some(direct) = &self.direct {
+            fds.push(PollFd::new(direct.wake(), PollFlags::POLLIN));
+            fds.extend(direct.blocked_master().map(|master| PollFd::new(master, PollFlags::POLLOUT)));
+        }
         // Standard input that has ended would be "ready" for ever; a terminal that hangs up must be seen all the same.
-        let watched = if self.reads_input { &mut fds[..] } else { &mut fds[..3] };
-        // A terminal that has not taken the last picture gets no further one yet.
-        let picture = self.mirror.as_ref().and_then(Mirror::deadline).filter(|_| self.screen.pending() == 0);
-        let deadline = self.keys.deadline().into_iter().chain(picture).min();
-        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
-            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)
-        });
-        match nix::poll::poll(watched, timeout) {
+        let stdin_at = fds.len();
+        if self.reads_input {
+            fds.push(PollFd::new(stdin.as_fd(), flag(wants_input, PollFlags::POLLIN)));
+        }
+        match nix::poll::poll(&mut fds, self.patience()) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
-        let hit = |index: usize| watched.get(index).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
-        Ok(Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), stdin: hit(3) })
+        let hit = |index: usize| fds.get(index).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
+        let wake = self.direct.is_some() && !hit(3).is_empty();
+        Ok(Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), wake, stdin: hit(stdin_at) })
+    }
+
+    /// How long to wait for something to happen.
+    fn patience(&self) -> PollTimeout {
+        if self.reads_ring() && !self.direct.as_ref().is_none_or(|direct| direct.may_sleep(self.offset.unwrap_or(0))) {
+            return PollTimeout::ZERO;
+        }
+        // A terminal that has not taken the last picture gets no further one yet.
+        let picture = self.mirror.as_ref().and_then(Mirror::deadline).filter(|_| self.screen.pending() == 0);
+        let deadline = self.keys.deadline().into_iter().chain(picture).min();
+        deadline.map_or(PollTimeout::NONE, |at| {
+            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)
+        })
     }
 
     fn act(&mut self, ready: &Ready) -> Result<Option<Over>, Failure> {
@@ -156,10 +197,24 @@ impl<'a> Client<'a> {
         if let Some(over) = self.on_typed(held)? {
             return Ok(Some(over));
         }
-        if ready.socket.contains(PollFlags::POLLOUT) {
+        if ready.wake && self.direct.as_ref().is_some_and(|direct| !direct.is_alive()) {
+            // The init is gone. What it left in the ring is shown; why, the daemon says.
+            let rest = self.read_ring()?;
+            self.direct = None;
+            if rest.is_some() || self.away.is_some() {
+                return Ok(Some(rest.unwrap_or_else(|| Over::Gone("the session's processes are gone".to_owned()))));
+            }
+        }
+        if self.away.is_some() {
+            if !ready.socket.is_empty()
+                && let Some(over) = self.come_back()?
+            {
+                return Ok(Some(over));
+            }
+        } else if ready.socket.contains(PollFlags::POLLOUT) {
             self.wire.write_or_drop();
         }
-        if ready.socket.intersects(PollFlags::POLLIN | gone) {
+        if self.away.is_none() && ready.socket.intersects(PollFlags::POLLIN | gone) {
             match self.wire.read() {
                 Ok(true) => {}
                 Ok(false) | Err(_) => {
@@ -256,6 +311,9 @@ impl<'a> Client<'a> {
     }
 
     fn queue_typed(&mut self) -> Result<(), Failure> {
+        if self.direct.is_some() {
+            return self.type_directly();
+        }
         while let Some(bytes) = self.typed.next_to_send() {
             self.wire.queue(&Frame::Bytes(bytes.into()))?;
         }
@@ -303,6 +361,10 @@ impl<'a> Client<'a> {
     fn on_daemon(&mut self, says: DaemonSays) -> Result<Option<Over>, Failure> {
         match says {
             DaemonSays::Start { offset, screen_bytes, .. } => {
+                if screen_bytes == 0 && self.direct.is_some() {
+                    return Ok(None); // it never lost its place
+                }
+                self.refreshing = false;
                 if screen_bytes > 0 {
                     self.screen.begin_anew();
                     let fits = self.size == screen::size() || !io::stdout().is_terminal();
@@ -316,7 +378,17 @@ impl<'a> Client<'a> {
             DaemonSays::Activity { .. } => {}
             DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
             DaemonSays::Notice { text } => self.screen.say(&text, true),
-            DaemonSays::Ended { exit } => return Ok(Some(Over::Ended(exit))),
+            DaemonSays::Direct { offset } => {
+                // Without all of it the bytes would have to come through the daemon, which sends them no more.
+                self.direct = Direct::take(self.wire.take_fds());
+                self.refreshing = self.direct.is_none();
+                self.offset = Some(offset);
+                if self.direct.is_none() {
+                    return self.reconnect();
+                }
+            }
+            DaemonSays::Ended { exit, head } if self.direct.is_some() => self.ending = Some((exit, head)),
+            DaemonSays::Ended { exit, .. } => return Ok(Some(Over::Ended(exit))),
             DaemonSays::Gone { why } => return Ok(Some(Over::Gone(why))),
             DaemonSays::Bye { replaced: false } => return Ok(Some(Over::Shutdown)),
             DaemonSays::Bye { replaced: true } => return self.reconnect(),
@@ -358,12 +430,14 @@ struct Ready {
     signals: bool,
     socket: PollFlags,
     screen: PollFlags,
+    /// The init has something to say: there is output, or it is gone.
+    wake: bool,
     stdin: PollFlags,
 }
 
-fn attach_call(target: &Target, client: u64, resume: Option<u64>, typed: u64) -> Attach {
+fn attach_call(target: &Target, client: u64, resume: Option<u64>, typed: u64, direct: Way) -> Attach {
     let (session, pty, role) = (target.session.clone(), target.pty, target.role);
-    Attach { session, pty, role, size: screen::size(), resume, client, typed }
+    Attach { session, pty, role, direct, size: screen::size(), resume, client, typed }
 }
 
 /// Unlike any other client's of this machine: process ids are not used again within a nanosecond.

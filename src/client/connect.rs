@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -38,6 +39,8 @@ pub struct Daemon {
     pub stream: UnixStream,
     pub input: BytesMut,
     pub codec: FrameCodec,
+    /// Descriptors that came beside the answers.
+    pub fds: Vec<OwnedFd>,
 }
 
 /// What a greeting led to.
@@ -139,7 +142,7 @@ pub fn dial(context: &Context) -> Result<Option<UnixStream>, Failure> {
 fn greet(context: &Context, stream: UnixStream, any_build: bool) -> io::Result<Greeting> {
     stream.set_read_timeout(Some(GREETING_LIMIT))?;
     stream.set_write_timeout(Some(GREETING_LIMIT))?;
-    let mut daemon = Daemon { stream, input: BytesMut::new(), codec: FrameCodec::default() };
+    let mut daemon = Daemon { stream, input: BytesMut::new(), codec: FrameCodec::default(), fds: Vec::new() };
     let hello = Hello {
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -172,7 +175,7 @@ impl Daemon {
                 };
             }
             let mut chunk = [0; 16 << 10];
-            match self.stream.read(&mut chunk) {
+            match socket::read_some(&self.stream, &mut chunk, &mut self.fds).map_err(io::Error::from) {
                 Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the daemon hung up")),
                 Ok(n) => self.input.extend_from_slice(&chunk[..n]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

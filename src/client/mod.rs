@@ -4,6 +4,7 @@ pub mod args;
 pub mod attach;
 pub mod attached;
 pub mod connect;
+pub mod direct;
 pub mod failure;
 pub mod find;
 pub mod keyboard;
@@ -42,6 +43,7 @@ use clap::Parser;
 use std::path::PathBuf;
 
 /// What every verb needs to know of its surroundings.
+#[derive(Clone)]
 pub struct Context {
     pub host: Host,
     pub home: CoopHome,

@@ -31,6 +31,11 @@ impl Typed {
         self.acknowledged
     }
 
+    /// How many bytes were sent and not acknowledged.
+    pub fn in_flight(&self) -> usize {
+        self.sent
+    }
+
     pub fn next_to_send(&mut self) -> Option<Vec<u8>> {
         let len = (self.bytes.len() - self.sent).min(FRAME_BYTES).min(IN_FLIGHT_MAX.saturating_sub(self.sent));
         if len == 0 {

@@ -12,6 +12,7 @@ use crate::client::wire::Wire;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonSays;
+use crate::proto::door::Direct;
 use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::session::state::Exit;
@@ -198,7 +199,7 @@ impl<'a> Watcher<'a> {
                 self.typed = upto;
                 Some(Event::Typed)
             }
-            DaemonSays::Ended { exit } => Some(Event::Ended(exit)),
+            DaemonSays::Ended { exit, .. } => Some(Event::Ended(exit)),
             DaemonSays::Gone { why } => return Err(Failure::new(GENERAL, why)),
             DaemonSays::Bye { replaced: false } => {
                 return Err(Failure::new(GENERAL, "the daemon was shut down").hinted("the session runs on"));
@@ -207,7 +208,7 @@ impl<'a> Watcher<'a> {
                 self.reconnect()?;
                 None
             }
-            DaemonSays::Notice { .. } => None,
+            DaemonSays::Notice { .. } | DaemonSays::Direct { .. } => None,
         })
     }
 
@@ -234,5 +235,5 @@ impl<'a> Watcher<'a> {
 
 fn call(target: &Target, client: u64, resume: Option<u64>, typed: u64) -> Attach {
     let (session, pty, role) = (target.session.clone(), target.pty, target.role);
-    Attach { session, pty, role, size: crate::name::WinSize::DEFAULT, resume, client, typed }
+    Attach { session, pty, role, direct: Direct::No, size: crate::name::WinSize::DEFAULT, resume, client, typed }
 }

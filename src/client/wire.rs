@@ -3,10 +3,12 @@
 use crate::client::connect::Daemon;
 use crate::proto::frame::Frame;
 use crate::proto::frame::FrameCodec;
+use crate::sys::socket;
 use nix::errno::Errno;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
@@ -17,18 +19,25 @@ pub struct Wire {
     input: BytesMut,
     output: BytesMut,
     codec: FrameCodec,
+    /// Descriptors that came and have not been taken.
+    fds: Vec<OwnedFd>,
 }
 
 impl Wire {
     /// Goes on where the calls on this connection ended.
     pub fn over(daemon: Daemon) -> io::Result<Self> {
-        let Daemon { stream, input, codec } = daemon;
+        let Daemon { stream, input, codec, fds } = daemon;
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, input, output: BytesMut::new(), codec })
+        Ok(Self { stream, input, output: BytesMut::new(), codec, fds })
     }
 
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
+    }
+
+    /// The descriptors that came beside what was read last.
+    pub fn take_fds(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.fds)
     }
 
     pub fn has_output(&self) -> bool {
@@ -66,7 +75,7 @@ impl Wire {
     /// Reads what is there. `false`: the daemon has closed.
     pub fn read(&mut self) -> io::Result<bool> {
         let mut chunk = [0; 64 << 10];
-        match nix::unistd::read(&self.stream, &mut chunk) {
+        match socket::read_some(&self.stream, &mut chunk, &mut self.fds) {
             Ok(0) => Ok(false),
             Ok(n) => {
                 self.input.extend_from_slice(&chunk[..n]);

@@ -4,15 +4,18 @@ use crate::name::WinSize;
 use crate::proto::door::Attached;
 use crate::proto::door::DaemonSays;
 use crate::session::fanout::ViewerId;
+use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio_util::bytes::Bytes;
 
 /// What is to be passed on to the client, in order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Output {
     Bytes(Vec<u8>),
     Says(DaemonSays),
+    /// With descriptors beside it.
+    Hands(DaemonSays, Vec<OwnedFd>),
 }
 
 /// What viewers tell a terminal.
@@ -32,6 +35,10 @@ pub enum FromViewer {
         size: WinSize,
     },
     Refresh {
+        id: ViewerId,
+    },
+    /// It types past the daemon.
+    Typing {
         id: ViewerId,
     },
     Detach {
@@ -68,6 +75,10 @@ impl Viewer {
 
     pub async fn refresh(&self) -> bool {
         self.terminal.send(FromViewer::Refresh { id: self.id }).await.is_ok()
+    }
+
+    pub async fn typing(&self) -> bool {
+        self.terminal.send(FromViewer::Typing { id: self.id }).await.is_ok()
     }
 
     pub async fn detach(self) {

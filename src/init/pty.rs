@@ -5,6 +5,7 @@ use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::Program;
 use crate::proto::control::PtyReport;
+use crate::session::fanout::STALL_AFTER;
 use crate::session::state::Exit;
 use crate::sys::pty::Pty;
 use crate::sys::ring::FollowerPage;
@@ -32,6 +33,21 @@ const ROOM_WORTH_WAKING: u64 = 64 << 10;
 pub struct Follower {
     page: FollowerPage,
     pub wake: OwnedFd,
+    /// A client that reads the ring itself, and no daemon.
+    is_client: bool,
+    /// Where it was when it was last seen to have moved, and when that was.
+    seen: (u64, Instant),
+}
+
+impl Follower {
+    /// The offset that this client holds the program at, unless it has taken nothing for too long.
+    fn pace(&mut self, head: u64, now: Instant) -> Option<u64> {
+        let cursor = self.page.hold()?;
+        if cursor != self.seen.0 || cursor >= head {
+            self.seen = (cursor, now);
+        }
+        (now - self.seen.1 < STALL_AFTER).then_some(cursor)
+    }
 }
 
 /// The life of the program on a PTY.
@@ -169,13 +185,15 @@ impl BoxPty {
     }
 
     /// A new follower takes over whatever a lost one held.
-    pub fn follow(&mut self, at: Option<u64>, holds: bool) -> nix::Result<(OwnedFd, OwnedFd)> {
+    pub fn follow(&mut self, at: Option<u64>, holds: bool, is_client: bool) -> nix::Result<(OwnedFd, OwnedFd)> {
         let held = self.ghosts.iter().map(|ghost| ghost.cursor);
         let cursor = held.chain(at).chain([self.ring.head()]).min().unwrap_or(0);
         let (page, file) = FollowerPage::create(cursor, holds)?;
         let (ours, theirs) = socket::wake_pair()?;
-        self.followers.push(Follower { page, wake: ours });
-        self.ghosts.clear();
+        self.followers.push(Follower { page, wake: ours, is_client, seen: (cursor, Instant::now()) });
+        if !is_client {
+            self.ghosts.clear();
+        }
         self.blocked = None;
         Ok((file, theirs))
     }
@@ -194,10 +212,17 @@ impl BoxPty {
     }
 
     pub fn unfollow(&mut self) {
-        for follower in std::mem::take(&mut self.followers) {
-            self.remember(&follower);
+        let (clients, daemons) = std::mem::take(&mut self.followers).into_iter().partition(|of| of.is_client);
+        self.followers = clients;
+        for follower in &daemons {
+            self.remember(follower);
         }
         self.blocked = None;
+    }
+
+    /// It could not be told that it follows.
+    pub fn drop_newest_follower(&mut self) {
+        self.followers.pop();
     }
 
     fn remember(&mut self, follower: &Follower) {
@@ -207,24 +232,31 @@ impl BoxPty {
 
     /// The daemon is gone without a word: hold what its followers held, for a while.
     pub fn orphan_followers(&mut self) {
-        while !self.followers.is_empty() {
-            self.orphan_follower(0);
+        while let Some(index) = self.followers.iter().position(|follower| !follower.is_client) {
+            self.orphan_follower(index);
         }
     }
 
     /// One follower's socket closed.
     pub fn orphan_follower(&mut self, index: usize) {
         let follower = self.followers.remove(index);
+        self.blocked = None;
+        if follower.is_client {
+            return; // nobody comes in its place
+        }
         let until = Instant::now() + GRACE;
         self.remember(&follower);
         self.ghosts.extend(follower.page.hold().map(|cursor| Ghost { cursor, until }));
-        self.blocked = None;
     }
 
-    fn held(&self) -> Option<u64> {
-        let now = Instant::now();
+    /// What the program may not overwrite. A daemon has its reasons; of clients the fastest sets the pace, and who is
+    /// overtaken asks the daemon for a screen.
+    fn held(&mut self) -> Option<u64> {
+        let (now, head) = (Instant::now(), self.ring.head());
+        let pace = self.followers.iter_mut().filter(|of| of.is_client).filter_map(|of| of.pace(head, now)).max();
         let ghosts = self.ghosts.iter().filter(|ghost| ghost.until > now).map(|ghost| ghost.cursor);
-        self.followers.iter().filter_map(|follower| follower.page.hold()).chain(ghosts).min()
+        let daemons = self.followers.iter().filter(|of| !of.is_client).filter_map(|of| of.page.hold());
+        daemons.chain(ghosts).chain(pace).min()
     }
 
     /// Whether the master is to be watched now. When not, [`BoxPty::deadline`] says until when at most.
@@ -267,7 +299,10 @@ impl BoxPty {
     pub fn deadline(&self) -> Option<Instant> {
         let (since, _) = self.blocked?;
         let ghosts = self.ghosts.iter().map(|ghost| ghost.until);
-        ghosts.chain([since + GRACE]).min()
+        // A client that has stalled already does not matter any more.
+        let now = Instant::now();
+        let clients = self.followers.iter().filter(|of| of.is_client).map(|of| of.seen.1 + STALL_AFTER);
+        ghosts.chain([since + GRACE]).chain(clients.filter(|at| *at > now)).min()
     }
 
     /// Reads what is there, up to a fair share.

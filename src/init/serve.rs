@@ -228,7 +228,7 @@ impl Init {
         match order {
             ToInit::Build | ToInit::Adopt { .. } => {}
             ToInit::Spawn { pty, argv, size } => self.spawn(pty, argv, size),
-            ToInit::Follow { pty, at, holds } => self.follow(pty, at, holds),
+            ToInit::Follow { pty, at, holds, client } => self.follow(pty, at, holds, client),
             ToInit::Checkpoint { pty, offset, size } => {
                 if let Some(parcel) = fd {
                     self.with(pty, |pty| pty.keep_checkpoint(offset, size, parcel));
@@ -282,21 +282,21 @@ impl Init {
         Ok(pid)
     }
 
-    fn follow(&mut self, id: PtyId, at: Option<u64>, holds: bool) {
+    fn follow(&mut self, id: PtyId, at: Option<u64>, holds: bool, client: u64) {
         let Some(pty) = self.ptys.get_mut(&id) else {
             return self.say(&FromInit::FollowFailed { pty: id, why: "no such terminal".to_owned() }, &[]);
         };
-        match pty.follow(at, holds) {
+        match pty.follow(at, holds, client != 0) {
             Ok((page, wake)) => {
-                let kept = pty.checkpoint();
+                let kept = pty.checkpoint().filter(|_| client == 0);
                 let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].into_iter();
                 let fds: Vec<_> = fds.chain(kept.map(|(_, _, parcel)| parcel)).map(|fd| fd.as_raw_fd()).collect();
                 let (typed, answered) = pty.inheritance();
                 let checkpoint = kept.map(|(offset, size, _)| (offset, size));
-                let following = FromInit::Following { pty: id, typed, answered, checkpoint };
+                let following = FromInit::Following { pty: id, typed, answered, checkpoint, client };
                 if let Err(errno) = self.send_now(&following, &fds) {
                     // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
-                    self.with(id, BoxPty::unfollow);
+                    self.with(id, BoxPty::drop_newest_follower);
                     self.say(&FromInit::FollowFailed { pty: id, why: errno.to_string() }, &[]);
                 }
             }

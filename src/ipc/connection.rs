@@ -2,13 +2,19 @@
 
 use crate::proto::frame::Frame;
 use crate::proto::frame::FrameCodec;
+use crate::sys::socket;
 use serde::Serialize;
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use std::os::fd::RawFd;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::unix::OwnedWriteHalf;
+use tokio_util::bytes::Buf;
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
 use tokio_util::codec::Encoder;
@@ -63,6 +69,17 @@ impl FrameWriter {
         self.stream.write_all(&self.buffer).await?;
         self.buffer.clear();
         Ok(())
+    }
+
+    /// Sends a frame with descriptors beside its first byte.
+    pub async fn send_with(&mut self, frame: &Frame, fds: &[OwnedFd]) -> io::Result<()> {
+        self.flush().await?;
+        self.queue(frame)?;
+        let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+        let stream = self.stream.as_ref();
+        let sent = stream.async_io(Interest::WRITABLE, || Ok(socket::send_some(stream, &self.buffer, &raw)?)).await?;
+        self.buffer.advance(sent);
+        self.flush().await
     }
 
     pub async fn control<T: Serialize>(&mut self, message: &T) -> io::Result<()> {

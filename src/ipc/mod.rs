@@ -255,6 +255,7 @@ async fn pass_input(mut reader: FrameReader, viewer: &Viewer) -> io::Result<()> 
             Frame::Bytes(bytes) => viewer.input(bytes).await,
             Frame::Control(says) => match frame::parse_control(&says)? {
                 ClientSays::Resize { size } => viewer.resize(size).await,
+                ClientSays::Typing => viewer.typing().await,
                 ClientSays::Refresh => viewer.refresh().await,
                 ClientSays::Detach => false,
             },
@@ -276,6 +277,7 @@ async fn pass_output(mut writer: FrameWriter, viewer: &Viewer) -> io::Result<()>
                         writer.queue(&Frame::Bytes(piece.to_vec().into()))?;
                     }
                 }
+                Output::Hands(says, fds) => writer.send_with(&Frame::control(&says), &fds).await?,
                 Output::Says(says) => {
                     let last = says.is_last();
                     writer.queue(&Frame::control(&says))?;

@@ -61,6 +61,9 @@ pub enum ToInit {
         pty: PtyId,
         at: Option<u64>,
         holds: bool,
+        /// Not 0: for a client that reads the ring itself; the answer names it.
+        #[serde(default)]
+        client: u64,
     },
     /// With a parcel that draws the screen as it was at this offset of the output. The init keeps the newest, for the
     /// next daemon.
@@ -123,6 +126,8 @@ pub enum FromInit {
         /// A fifth descriptor is the newest checkpoint, of this offset and size.
         #[serde(default)]
         checkpoint: Option<(u64, WinSize)>,
+        #[serde(default)]
+        client: u64,
     },
     FollowFailed {
         pty: PtyId,

@@ -108,6 +108,9 @@ pub struct Attach {
     pub session: SessionName,
     pub pty: PtyId,
     pub role: Role,
+    /// Whether this client can read the ring and write to the terminal by itself.
+    #[serde(default)]
+    pub direct: Direct,
     pub size: WinSize,
     /// The offset up to which this client already has the output: exactly the rest is sent.
     pub resume: Option<u64>,
@@ -130,6 +133,19 @@ pub enum Role {
     Reader,
     /// It types for somebody who is not there: it looks, and does not count for the size.
     Hand,
+}
+
+/// The way of a client's bytes: through the daemon, or between it and the session's init alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direct {
+    /// Not on this connection.
+    #[default]
+    No,
+    /// The daemon may hand over what is needed, at any time.
+    Wanted,
+    /// An earlier daemon has done so.
+    Held,
 }
 
 impl Role {
@@ -297,6 +313,8 @@ pub enum ClientSays {
     },
     /// A fresh screen is wanted.
     Refresh,
+    /// The user types, past the daemon.
+    Typing,
     Detach,
 }
 
@@ -314,8 +332,10 @@ pub enum DaemonSays {
     Typed { upto: u64 },
     /// A line from coop itself.
     Notice { text: String },
-    /// The terminal's program has ended and all its output was sent.
-    Ended { exit: Exit },
+    /// From this offset on the client reads the ring itself: ring, page, wake socket and master come beside this.
+    Direct { offset: u64 },
+    /// The terminal's program has ended; its output ends at `head`.
+    Ended { exit: Exit, head: u64 },
     /// The session is gone.
     Gone { why: String },
     /// The daemon goes. With `replaced` another one is coming.

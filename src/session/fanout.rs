@@ -24,7 +24,9 @@ pub enum ViewerKind {
     Pacing,
     /// It never holds anybody.
     Following,
-    /// Nor does this one, and it is never made to skip what is still there.
+    /// It reads the ring itself, and only wants a fresh start now and then.
+    Direct,
+    /// It holds nobody, and it is never made to skip what is still there.
     Reading,
 }
 
@@ -115,6 +117,8 @@ impl Fanout {
         let limit = match viewer.kind {
             ViewerKind::Pacing => pace.unwrap_or(0),
             ViewerKind::Following => head,
+            ViewerKind::Direct if viewer.must_skip => return Next::Skip,
+            ViewerKind::Direct => return Next::Wait,
             ViewerKind::Reading => viewer.cursor,
         };
         if viewer.must_skip || viewer.cursor < oldest || limit.saturating_sub(viewer.cursor) > LAG_MAX {
@@ -126,6 +130,13 @@ impl Fanout {
         let upto = head.min(viewer.cursor + most);
         viewer.handed_upto = Some(upto);
         Next::Bytes { from: viewer.cursor, upto }
+    }
+
+    /// From here on the viewer reads the ring itself; returns the offset behind what it was handed.
+    pub fn goes_direct(&mut self, id: ViewerId) -> Option<u64> {
+        let viewer = self.viewers.get_mut(&id)?;
+        viewer.kind = ViewerKind::Direct;
+        Some(viewer.handed_upto.unwrap_or(viewer.cursor))
     }
 
     /// The ring said that this viewer's cursor is gone.

@@ -80,6 +80,20 @@ pub fn send_message(fd: impl AsFd, bytes: &[u8], fds: &[RawFd], wait: bool) -> n
     }
 }
 
+/// Sends the beginning of `bytes` over a stream, with descriptors beside the first; returns how many went.
+pub fn send_some(fd: impl AsFd, bytes: &[u8], fds: &[RawFd]) -> nix::Result<usize> {
+    let rights = [ControlMessage::ScmRights(fds)];
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    sendmsg::<()>(fd.as_fd().as_raw_fd(), &[IoSlice::new(bytes)], &rights, flags, None)
+}
+
+/// Reads from a stream what is there, with the descriptors that come along. 0: the other side has closed.
+pub fn read_some(fd: impl AsFd, bytes: &mut [u8], fds: &mut Vec<OwnedFd>) -> nix::Result<usize> {
+    let (len, with, _) = receive(fd.as_fd(), bytes, libc::MSG_CMSG_CLOEXEC)?;
+    fds.extend(with);
+    Ok(len)
+}
+
 /// Receives one message of at most `most` bytes. `Ok(None)`: the other side is gone.
 pub fn receive_message(fd: impl AsFd, most: usize, wait: bool) -> nix::Result<Option<Received>> {
     let mut peek = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC;

@@ -1,18 +1,29 @@
 //! The daemon died or was replaced: the client finds the next one and goes on at its byte, in both directions.
 
+use crate::client::Context;
 use crate::client::attach::Over;
 use crate::client::attached::Client;
 use crate::client::attached::attach_call;
 use crate::client::connect;
+use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::NO_DAEMON;
 use crate::client::wire::Wire;
 use crate::proto::door::Attach;
+use crate::proto::door::ClientSays;
+use crate::proto::door::Direct as Way;
+use crate::proto::frame::Frame;
 use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -25,6 +36,10 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(5);
 impl Client<'_> {
     /// The daemon vanished. Whoever comes next is told how far we are, in both directions.
     pub(super) fn reconnect(&mut self) -> Result<Option<Over>, Failure> {
+        if self.direct.is_some() {
+            self.away = Some(Away::begin(self.context.clone())?);
+            return Ok(None);
+        }
         let until = Instant::now() + RECONNECT_LIMIT;
         loop {
             if let Some(over) = self.on_signals()? {
@@ -43,8 +58,28 @@ impl Client<'_> {
     }
 
     fn try_reconnect(&mut self) -> Result<Option<Over>, Failure> {
-        let mut daemon = connect::reconnect(self.context)?;
-        daemon.ask(attach_call(&self.target, self.number, self.offset, self.typed.acknowledged()))?;
+        let daemon = connect::reconnect(self.context)?;
+        self.attach_again(daemon)
+    }
+
+    /// Another daemon was found, while the direct path went on.
+    pub(super) fn come_back(&mut self) -> Result<Option<Over>, Failure> {
+        let Some(found) = self.away.take().map(Away::end) else { return Ok(None) };
+        let over = match found.and_then(|daemon| self.attach_again(daemon)) {
+            Ok(over) => over,
+            Err(failure) if failure.code == crate::client::failure::NO_SESSION => Some(Over::Gone(failure.message)),
+            // It has gone again.
+            Err(_) => return self.reconnect(),
+        };
+        if self.refreshing {
+            self.wire.queue(&Frame::control(&ClientSays::Refresh))?;
+        }
+        Ok(over)
+    }
+
+    fn attach_again(&mut self, mut daemon: Daemon) -> Result<Option<Over>, Failure> {
+        let way = if self.direct.is_some() { Way::Held } else { Way::Wanted };
+        daemon.ask(attach_call(&self.target, self.number, self.offset, self.typed.acknowledged(), way))?;
         // The session's init may take its time; a signal must not wait for it.
         loop {
             let mut fds = [
@@ -66,9 +101,58 @@ impl Client<'_> {
         let attached = daemon.answer::<Attach>()?;
         // Half a frame of the old daemon's is void: its bytes were not counted.
         self.wire = Wire::over(daemon)?;
+        self.refreshing |= self.screen_left > 0 && self.direct.is_some();
         self.screen_left = 0;
         self.typed.send_again();
         self.typed.acknowledge_earlier(attached.typed);
         Ok(None)
     }
+}
+
+/// Looks for another daemon beside the client's own loop. It never starts one by a fork of this process, which has two
+/// threads now, but by a command of its own.
+pub struct Away {
+    found: Receiver<Daemon>,
+    signal: UnixStream,
+}
+
+impl Away {
+    fn begin(context: Context) -> io::Result<Self> {
+        let (signal, done) = UnixStream::pair()?;
+        let (send, found) = mpsc::channel();
+        std::thread::Builder::new().spawn(move || {
+            let mut tries = 0_u32;
+            let daemon = loop {
+                match connect::running(&context) {
+                    Ok(Some(daemon)) => break daemon,
+                    // The guard needs some milliseconds. If it is gone as well, nobody else brings a daemon back.
+                    Ok(None) | Err(_) if tries % 200 == 100 => start_one(&context),
+                    Ok(None) | Err(_) => {}
+                }
+                tries = tries.saturating_add(1);
+                std::thread::sleep(if tries < 1000 { RECONNECT_PAUSE } else { RECONNECT_PAUSE * 100 });
+            };
+            // A client that is gone wants no daemon.
+            send.send(daemon).ok();
+            drop(done);
+        })?;
+        Ok(Self { found, signal })
+    }
+
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.signal.as_fd()
+    }
+
+    fn end(self) -> Result<Daemon, Failure> {
+        self.found.recv().map_err(|_| Failure::new(NO_DAEMON, "no daemon was found"))
+    }
+}
+
+/// `coop ls` brings a daemon into being, and nothing else.
+fn start_one(context: &Context) {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("--socket").arg(context.home.socket()).arg("ls");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // There will be another try.
+    command.status().ok();
 }

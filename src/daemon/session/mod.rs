@@ -62,6 +62,12 @@ pub enum ToSession {
         force: bool,
         reply: oneshot::Sender<Result<(), Refusal>>,
     },
+    /// A client of this terminal can read the ring itself, from this offset on.
+    WantDirect {
+        pty: PtyId,
+        client: u64,
+        at: u64,
+    },
     /// A terminal's screen, to be kept by the init.
     Checkpoint {
         pty: PtyId,
@@ -283,6 +289,9 @@ impl Session {
                 drop(reply.send(Ok(())));
             }
             ToSession::Kill { force, reply } => self.on_kill(force, reply).await,
+            ToSession::WantDirect { pty, client, at } => {
+                self.tell_init(&ToInit::Follow { pty, at: Some(at), holds: true, client }).await;
+            }
             ToSession::Checkpoint { pty, offset, size, screen } => {
                 let checkpoint = ToInit::Checkpoint { pty, offset, size };
                 if let Err(error) = self.link.send_parcel(&checkpoint, &screen).await {
@@ -329,7 +338,8 @@ impl Session {
         // Rare enough to look each time.
         self.changes.announce();
         match message {
-            FromInit::Following { pty, typed, answered, checkpoint } => {
+            FromInit::Following { pty, client, .. } if client != 0 => self.on_direct(pty, client, fds),
+            FromInit::Following { pty, typed, answered, checkpoint, client: _ } => {
                 self.on_following(pty, Following::take(fds, Inheritance { typed, answered, checkpoint }));
             }
             FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),

@@ -11,7 +11,11 @@ use crate::proto::door::Attach;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::session::state::Exit;
+use std::os::fd::OwnedFd;
 use tokio::sync::oneshot;
+
+/// Ring, page, wake socket, master.
+const DIRECT_FDS: usize = 4;
 
 impl Session {
     pub(super) async fn on_attach(&mut self, attach: Attach, reply: oneshot::Sender<Result<Viewer, Refusal>>) {
@@ -31,7 +35,7 @@ impl Session {
     pub(super) async fn follow(&mut self, id: PtyId) {
         let Some(pty) = self.ptys.get_mut(&id).filter(|pty| !pty.followed && pty.starting.is_none()) else { return };
         pty.followed = true;
-        self.tell_init(&ToInit::Follow { pty: id, at: Some(0), holds: true }).await;
+        self.tell_init(&ToInit::Follow { pty: id, at: Some(0), holds: true, client: 0 }).await;
     }
 
     /// A terminal's last client has gone: one of a shell that has ended is over.
@@ -73,6 +77,13 @@ impl Session {
                 pty.followed = false;
                 pty.terminal.order(Order::CannotFollow(why));
             }
+        }
+    }
+
+    pub(super) fn on_direct(&mut self, id: PtyId, client: u64, fds: Vec<OwnedFd>) {
+        // Short of descriptors, not all came: then that client's bytes go on through the daemon.
+        if let Some(pty) = self.ptys.get(&id).filter(|_| fds.len() == DIRECT_FDS) {
+            pty.terminal.order(Order::Direct { client, fds });
         }
     }
 

@@ -1,5 +1,6 @@
 //! Who is attached: coming, going, typing, and whose size counts.
 
+use crate::daemon::session::ToSession;
 use crate::daemon::terminal::Attaching;
 use crate::daemon::terminal::Member;
 use crate::daemon::terminal::NUDGE;
@@ -10,12 +11,14 @@ use crate::name::WinSize;
 use crate::proto::door::Attach;
 use crate::proto::door::Attached;
 use crate::proto::door::DaemonSays;
+use crate::proto::door::Direct;
 use crate::proto::door::Role;
 use crate::session::fanout::ViewerId;
 use crate::session::fanout::ViewerKind;
 use crate::session::spec::SizePolicy;
 use crate::sys::pty;
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
 impl Terminal {
@@ -26,6 +29,7 @@ impl Terminal {
         let id = ViewerId(self.next_viewer);
         self.next_viewer += 1;
         let kind = match attach.role {
+            Role::Terminal if attach.direct == Direct::Held => ViewerKind::Direct,
             Role::Terminal => ViewerKind::Pacing,
             Role::View | Role::Hand => ViewerKind::Following,
             Role::Reader => ViewerKind::Reading,
@@ -68,7 +72,33 @@ impl Terminal {
         let attached =
             Attached { typed, clipboard: self.policy.clipboard, size: self.picture.size(), head: self.picture.at() };
         if reply.send(Ok(Viewer::new(id, attached, self.address.clone()))).is_err() {
-            self.detach(id);
+            return self.detach(id);
+        }
+        if attach.role == Role::Terminal && attach.direct == Direct::Wanted {
+            let want =
+                ToSession::WantDirect { pty: self.pty, client: id.0 + 1, at: resume.unwrap_or(self.picture.at()) };
+            // A session with so much to do leaves this client on the path it is on.
+            self.session.try_send(want).ok();
+        }
+    }
+
+    /// From here on this client reads the ring and writes to the terminal itself.
+    pub(super) fn hand_over(&mut self, client: u64, fds: Vec<OwnedFd>) {
+        let id = ViewerId(client.saturating_sub(1));
+        if let Some(offset) = self.fanout.goes_direct(id)
+            && let Some(member) = self.members.get_mut(&id)
+        {
+            member.queue.push_back(Output::Hands(DaemonSays::Direct { offset }, fds));
+        }
+    }
+
+    /// A client that types past the daemon says so now and then.
+    pub(super) fn on_typing(&mut self, id: ViewerId) {
+        if self.members.get(&id).is_some_and(|member| member.role == Role::Terminal) {
+            self.lead(id);
+            if self.monitor.on_input(self.now()) {
+                self.tell_activity();
+            }
         }
     }
 

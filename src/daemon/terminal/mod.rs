@@ -27,6 +27,7 @@ use crate::term::activity::Activity;
 use crate::term::activity::ActivityMonitor;
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
@@ -69,6 +70,11 @@ pub enum Order {
     Attach {
         attach: Attach,
         reply: Attaching,
+    },
+    /// What a client needs for reading the ring itself.
+    Direct {
+        client: u64,
+        fds: Vec<OwnedFd>,
     },
     Notice(String),
     Started,
@@ -242,6 +248,7 @@ impl Terminal {
             }
             Order::Attach { attach, reply } if self.following.is_none() => self.early.push((attach, reply)),
             Order::Attach { attach, reply } => self.attach(&attach, reply),
+            Order::Direct { client, fds } => self.hand_over(client, fds),
             Order::Notice(text) => self.tell_all(&DaemonSays::Notice { text }),
             Order::Started => {
                 self.end = None;
@@ -296,6 +303,7 @@ impl Terminal {
             }
             FromViewer::Input { id, bytes } => self.on_input(id, bytes),
             FromViewer::Resize { id, size } => self.on_resize(id, size),
+            FromViewer::Typing { id } => self.on_typing(id),
             FromViewer::Refresh { id } => self.fanout.overwritten(id),
             FromViewer::Detach { id } => {
                 self.detach(id);

@@ -178,7 +178,7 @@ impl Terminal {
             && let Some(member) = self.members.get_mut(&id).filter(|member| !member.told_end)
         {
             member.told_end = true;
-            out.push(Output::Says(DaemonSays::Ended { exit }));
+            out.push(Output::Says(DaemonSays::Ended { exit, head }));
         }
     }
 

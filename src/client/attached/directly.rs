@@ -1,0 +1,72 @@
+//! What an attached client does on the direct path, see [`Direct`].
+
+use crate::client::attach::Over;
+use crate::client::attached::Client;
+use crate::client::attached::PENDING_MAX;
+use crate::client::direct::Got;
+use crate::client::failure::Failure;
+use crate::proto::door::ClientSays;
+use crate::proto::frame::Frame;
+use crate::session::fanout::TYPED_LAG_MAX;
+use std::time::Duration;
+use std::time::Instant;
+
+/// The daemon hears at most so often that somebody types.
+const TYPING_PAUSE: Duration = Duration::from_millis(250);
+
+impl Client<'_> {
+    /// Whether the ring is read now: not while a screen is coming, nor ahead of a slow terminal.
+    pub(super) fn reads_ring(&self) -> bool {
+        let screen_comes = self.refreshing || self.screen_left > 0;
+        self.direct.is_some() && !screen_comes && self.screen.pending() < PENDING_MAX
+    }
+
+    /// Shows what is new in the ring.
+    pub(super) fn read_ring(&mut self) -> Result<Option<Over>, Failure> {
+        while self.reads_ring() {
+            let offset = self.offset.unwrap_or(0);
+            let Some(direct) = &self.direct else { break };
+            match direct.read(offset) {
+                Got::Bytes(bytes) => {
+                    self.on_output(&bytes);
+                    if self.screen.write().is_err() {
+                        return Ok(Some(Over::HungUp));
+                    }
+                    if let Some(direct) = &self.direct {
+                        direct.has_shown(offset + bytes.len() as u64);
+                    }
+                }
+                Got::Nothing => break,
+                Got::Overtaken => self.refresh()?,
+                Got::Broken => return Ok(Some(Over::Gone("the session's output ring is broken".to_owned()))),
+            }
+        }
+        let shown = self.offset.unwrap_or(0);
+        Ok(self.ending.filter(|(_, head)| self.direct.is_none() || *head <= shown).map(|(exit, _)| Over::Ended(exit)))
+    }
+
+    /// A fresh screen instead of what is still to be shown.
+    fn refresh(&mut self) -> Result<(), Failure> {
+        self.refreshing = true;
+        Ok(self.wire.queue(&Frame::control(&ClientSays::Refresh))?)
+    }
+
+    pub(super) fn type_directly(&mut self) -> Result<(), Failure> {
+        let Some(direct) = &mut self.direct else { return Ok(()) };
+        if direct.type_in(&mut self.typed) {
+            let lag = direct.lag(self.offset.unwrap_or(0));
+            if self.told_typing.is_none_or(|at| at.elapsed() > TYPING_PAUSE) {
+                self.told_typing = Some(Instant::now());
+                self.wire.queue(&Frame::control(&ClientSays::Typing))?;
+            }
+            // What a key does is to be seen at once, not behind all that was printed before.
+            if lag > TYPED_LAG_MAX && !self.refreshing {
+                self.refresh()?;
+            }
+        }
+        if self.wire.has_output() {
+            self.wire.write_or_drop();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! The direct path: this client reads the session's output ring and writes to its terminal by itself, and does not notice
+//! the daemon's death. Screens, sizes and the program's end still come from the daemon.
+
+use crate::client::typed::Typed;
+use crate::init::pty::is_worth_waking;
+use crate::sys::ring::FollowerPage;
+use crate::sys::ring::RingReader;
+use crate::sys::ring::Taken;
+use crate::sys::socket;
+use nix::errno::Errno;
+use std::os::fd::AsFd;
+use std::os::fd::BorrowedFd;
+use std::os::fd::OwnedFd;
+
+/// Most bytes taken at once.
+const PIECE_BYTES: u64 = 32 << 10;
+
+pub struct Direct {
+    ring: RingReader,
+    page: FollowerPage,
+    wake: OwnedFd,
+    master: OwnedFd,
+    /// What was taken from the queue of keys and not written yet.
+    outbox: Vec<u8>,
+    /// The program does not read what is typed.
+    is_blocked: bool,
+}
+
+/// What the ring had.
+pub enum Got {
+    Bytes(Vec<u8>),
+    Nothing,
+    /// Others set the pace, and this client was overtaken.
+    Overtaken,
+    /// The ring contradicts itself.
+    Broken,
+}
+
+impl Direct {
+    /// Takes what the daemon handed over: ring, page, wake socket, master.
+    pub fn take(fds: Vec<OwnedFd>) -> Option<Self> {
+        let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).ok()?;
+        let (ring, page) = (RingReader::map(&ring).ok()?, FollowerPage::map(&page).ok()?);
+        Some(Self { ring, page, wake, master, outbox: Vec::new(), is_blocked: false })
+    }
+
+    pub fn wake(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// What to watch for room, while the program does not read.
+    pub fn blocked_master(&self) -> Option<BorrowedFd<'_>> {
+        self.is_blocked.then(|| self.master.as_fd())
+    }
+
+    /// Takes the wake-ups that have come. `false`: the init is gone, and with it the session.
+    pub fn is_alive(&self) -> bool {
+        socket::take_wakes(&self.wake)
+    }
+
+    pub fn read(&self, cursor: u64) -> Got {
+        let mut bytes = Vec::new();
+        match self.ring.take(cursor, PIECE_BYTES, &mut bytes) {
+            Ok(Taken::Bytes(0)) => Got::Nothing,
+            Ok(Taken::Bytes(_)) => Got::Bytes(bytes),
+            Ok(Taken::Overwritten { .. }) => Got::Overtaken,
+            Err(_) => Got::Broken,
+        }
+    }
+
+    /// All before `cursor` has been shown and may be overwritten.
+    pub fn has_shown(&self, cursor: u64) {
+        self.page.set_hold(Some(cursor));
+        let room = self.ring.geometry().room(self.ring.head(), Some(cursor));
+        if self.page.init_waits() && is_worth_waking(room, self.ring.geometry()) {
+            self.page.take_init_waits();
+            // An init that is gone shows on this very socket.
+            socket::wake(&self.wake).ok();
+        }
+    }
+
+    /// Asks to be woken at the next byte; whether there is none behind `cursor` yet.
+    pub fn may_sleep(&self, cursor: u64) -> bool {
+        self.page.want_wake();
+        self.ring.head() == cursor
+    }
+
+    /// How far this client is behind.
+    pub fn lag(&self, cursor: u64) -> u64 {
+        self.ring.head().saturating_sub(cursor)
+    }
+
+    /// Writes what was typed, as far as the program's terminal takes it; whether anything went.
+    pub fn type_in(&mut self, typed: &mut Typed) -> bool {
+        let mut went = false;
+        self.is_blocked = false;
+        loop {
+            if self.outbox.is_empty() {
+                // What is still on its way through the daemon comes first.
+                if typed.in_flight() > 0 {
+                    return went;
+                }
+                let Some(bytes) = typed.next_to_send() else { return went };
+                self.outbox = bytes;
+            }
+            match nix::unistd::write(&self.master, &self.outbox) {
+                Ok(n) => {
+                    self.outbox.drain(..n);
+                    typed.acknowledge(typed.acknowledged() + n as u64);
+                    went = true;
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    self.is_blocked = true;
+                    return went;
+                }
+                // The terminal is gone; the daemon will say why.
+                Err(_) => return went,
+            }
+        }
+    }
+}
