@@ -371,6 +371,9 @@ impl<'a> Client<'a> {
                     self.mirror = (!fits).then(|| Mirror::new(self.size));
                 }
                 self.offset = Some(offset);
+                if let Some(direct) = &self.direct {
+                    direct.has_shown(offset);
+                }
                 self.screen_left = screen_bytes;
             }
             DaemonSays::Size { size } => self.size = size,

@@ -36,7 +36,7 @@ pub struct Following {
     pub typed: BTreeMap<u64, u64>,
     /// The offset up to which an earlier daemon had answered the program's questions.
     pub answered: u64,
-    /// From where on the ring is held: what an earlier daemon's clients had not taken, or where this one begins.
+    /// From where on the ring is held: what an earlier daemon's clients had not taken.
     pub held: Option<u64>,
     pub checkpoint: Option<Checkpoint>,
 }
@@ -54,6 +54,7 @@ pub struct Checkpoint {
 pub struct Inheritance {
     pub typed: Vec<(u64, u64)>,
     pub answered: u64,
+    pub held: Option<u64>,
     pub checkpoint: Option<(u64, WinSize)>,
 }
 
@@ -125,8 +126,9 @@ impl Following {
             let screen = sound.then(|| memory::open_parcel(parcel, control::CHECKPOINT_BYTES_MAX).ok()).flatten()?;
             Some(Checkpoint { offset, size, screen })
         });
-        let (held, typed) = (page.hold(), inherits.typed.into_iter().collect());
-        Ok(Self { ring, page, wake, master, typed, answered: inherits.answered, held, checkpoint })
+        let Inheritance { typed, answered, held, .. } = inherits;
+        let typed = typed.into_iter().collect();
+        Ok(Self { ring, page, wake, master, typed, answered, held, checkpoint })
     }
 
     /// Waits until the init has something new (or is gone: `false`). Cancel-safe.

@@ -5,7 +5,6 @@ use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::Program;
 use crate::proto::control::PtyReport;
-use crate::session::fanout::STALL_AFTER;
 use crate::session::state::Exit;
 use crate::sys::pty::Pty;
 use crate::sys::ring::FollowerPage;
@@ -22,6 +21,10 @@ use std::time::Instant;
 /// adoption need some 20 ms), or one that is there and takes nothing (a stopped daemon).
 pub const GRACE: Duration = Duration::from_secs(3);
 
+/// A client that reads the ring itself and has taken nothing for so long holds nobody. More than what the daemon gives
+/// its viewers: on a machine with ten times the work that it can do nobody runs for half a second, and as the fastest
+/// sets the pace, this matters to the only one alone.
+const CLIENT_STALLS: Duration = Duration::from_secs(1);
 /// Most reads in a row from one PTY, so that no flood keeps the init from the others and from its daemon.
 const READS_A_TURN: u32 = 16;
 /// After its program's end a PTY is read at most so many turns on, should others go on writing to it.
@@ -46,7 +49,7 @@ impl Follower {
         if cursor != self.seen.0 || cursor >= head {
             self.seen = (cursor, now);
         }
-        (now - self.seen.1 < STALL_AFTER).then_some(cursor)
+        (now - self.seen.1 < CLIENT_STALLS).then_some(cursor)
     }
 }
 
@@ -186,8 +189,9 @@ impl BoxPty {
 
     /// A new follower takes over whatever a lost one held.
     pub fn follow(&mut self, at: Option<u64>, holds: bool, is_client: bool) -> nix::Result<(OwnedFd, OwnedFd)> {
-        let held = self.ghosts.iter().map(|ghost| ghost.cursor);
-        let cursor = held.chain(at).chain([self.ring.head()]).min().unwrap_or(0);
+        let head = self.ring.head();
+        let cursor = self.ghost().into_iter().chain(at).chain([head]).min().unwrap_or(0);
+        let cursor = cursor.max(head.saturating_sub(self.ring.geometry().size()));
         let (page, file) = FollowerPage::create(cursor, holds)?;
         let (ours, theirs) = socket::wake_pair()?;
         self.followers.push(Follower { page, wake: ours, is_client, seen: (cursor, Instant::now()) });
@@ -196,6 +200,11 @@ impl BoxPty {
         }
         self.blocked = None;
         Ok((file, theirs))
+    }
+
+    /// From where on a follower that vanished holds the ring.
+    pub fn ghost(&self) -> Option<u64> {
+        self.ghosts.iter().map(|ghost| ghost.cursor).min()
     }
 
     /// What the successor of a follower must know: see [`FollowerPage::typed`] and [`FollowerPage::answered`].
@@ -301,7 +310,7 @@ impl BoxPty {
         let ghosts = self.ghosts.iter().map(|ghost| ghost.until);
         // A client that has stalled already does not matter any more.
         let now = Instant::now();
-        let clients = self.followers.iter().filter(|of| of.is_client).map(|of| of.seen.1 + STALL_AFTER);
+        let clients = self.followers.iter().filter(|of| of.is_client).map(|of| of.seen.1 + CLIENT_STALLS);
         ghosts.chain([since + GRACE]).chain(clients.filter(|at| *at > now)).min()
     }
 

@@ -286,6 +286,7 @@ impl Init {
         let Some(pty) = self.ptys.get_mut(&id) else {
             return self.say(&FromInit::FollowFailed { pty: id, why: "no such terminal".to_owned() }, &[]);
         };
+        let held = pty.ghost().filter(|_| client == 0);
         match pty.follow(at, holds, client != 0) {
             Ok((page, wake)) => {
                 let kept = pty.checkpoint().filter(|_| client == 0);
@@ -293,7 +294,7 @@ impl Init {
                 let fds: Vec<_> = fds.chain(kept.map(|(_, _, parcel)| parcel)).map(|fd| fd.as_raw_fd()).collect();
                 let (typed, answered) = pty.inheritance();
                 let checkpoint = kept.map(|(offset, size, _)| (offset, size));
-                let following = FromInit::Following { pty: id, typed, answered, checkpoint, client };
+                let following = FromInit::Following { pty: id, typed, answered, held, checkpoint, client };
                 if let Err(errno) = self.send_now(&following, &fds) {
                     // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
                     self.with(id, BoxPty::drop_newest_follower);

@@ -123,6 +123,9 @@ pub enum FromInit {
         typed: Vec<(u64, u64)>,
         #[serde(default)]
         answered: u64,
+        /// From where on a follower that vanished held the ring.
+        #[serde(default)]
+        held: Option<u64>,
         /// A fifth descriptor is the newest checkpoint, of this offset and size.
         #[serde(default)]
         checkpoint: Option<(u64, WinSize)>,

@@ -339,8 +339,8 @@ impl Session {
         self.changes.announce();
         match message {
             FromInit::Following { pty, client, .. } if client != 0 => self.on_direct(pty, client, fds),
-            FromInit::Following { pty, typed, answered, checkpoint, client: _ } => {
-                self.on_following(pty, Following::take(fds, Inheritance { typed, answered, checkpoint }));
+            FromInit::Following { pty, typed, answered, held, checkpoint, client: _ } => {
+                self.on_following(pty, Following::take(fds, Inheritance { typed, answered, held, checkpoint }));
             }
             FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),
             FromInit::Spawned { pty, .. } => self.on_spawned(pty).await,

@@ -41,6 +41,7 @@ impl Terminal {
             Member {
                 client: attach.client,
                 role: attach.role,
+                is_direct: kind == ViewerKind::Direct,
                 size: attach.size,
                 queue: VecDeque::new(),
                 parked: None,
@@ -59,6 +60,8 @@ impl Terminal {
         // Without a place to resume at, the cursor is set by the opening, which is made at the first pull.
         self.fanout.attach(id, kind, resume.unwrap_or(0), now);
         match (resume, attach.resume) {
+            // It has never lost its place; should it have, it will say so.
+            _ if kind == ViewerKind::Direct => {}
             (Some(offset), _) => {
                 let start = DaemonSays::Start { offset, screen_bytes: 0, skipped: false };
                 self.say(id, start);
@@ -88,6 +91,7 @@ impl Terminal {
         if let Some(offset) = self.fanout.goes_direct(id)
             && let Some(member) = self.members.get_mut(&id)
         {
+            member.is_direct = true;
             member.queue.push_back(Output::Hands(DaemonSays::Direct { offset }, fds));
         }
     }

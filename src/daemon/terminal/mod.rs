@@ -95,6 +95,8 @@ pub type Attaching = oneshot::Sender<Result<Viewer, Refusal>>;
 #[derive(Debug)]
 struct Member {
     role: Role,
+    /// It reads the ring itself.
+    is_direct: bool,
     size: WinSize,
     queue: VecDeque<Output>,
     parked: Option<oneshot::Sender<Vec<Output>>>,
@@ -132,6 +134,8 @@ pub struct Terminal {
     size: WinSize,
     leader: Option<ViewerId>,
     nudge_until: Option<Duration>,
+    /// The ring is looked at again then, without having been woken.
+    nap_until: Option<Duration>,
     /// There is more output than one turn took.
     is_behind: bool,
     /// The ring is held from this offset until that moment, or until somebody attaches.
@@ -184,6 +188,7 @@ impl TerminalHandle {
             size: WinSize::DEFAULT,
             leader: None,
             nudge_until: None,
+            nap_until: None,
             is_behind: false,
             inherited: None,
             end: None,
@@ -235,7 +240,12 @@ impl Terminal {
         let acks = self.members.values().filter_map(|member| member.ack_at);
         let lag = self.fanout.deadline(self.now());
         let inherited = self.inherited.map(|(_, until)| until);
-        acks.chain(lag).chain(self.nudge_until).chain(inherited).chain(self.monitor.deadline()).min()
+        acks.chain(lag)
+            .chain(self.nudge_until)
+            .chain(inherited)
+            .chain(self.monitor.deadline())
+            .chain(self.nap_until)
+            .min()
     }
 
     fn on_order(&mut self, order: Order) {

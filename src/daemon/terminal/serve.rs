@@ -18,6 +18,11 @@ use std::time::Duration;
 
 /// Who "types" the answers to what programs ask.
 const ANSWERS: ViewerId = ViewerId(u64::MAX);
+/// How long the ring is held for a client that was given a screen and reads on by itself.
+const HANDOVER: Duration = Duration::from_millis(100);
+/// Behind output that only the screen follows this actor sleeps so long before it looks again: a program that prints
+/// without a pause then costs one wake-up for many of its writes.
+const NAP: Duration = Duration::from_millis(3);
 /// Pieces of output in a row, before the daemon's other tasks have their turn.
 const PIECES_A_TURN: u32 = 2;
 /// Answers that a program does not read, beyond which it gets no more, in bytes.
@@ -36,17 +41,33 @@ impl Terminal {
             self.tell_activity();
         }
         self.inherited = self.inherited.filter(|(_, until)| *until > now);
+        if self.nap_until.is_some_and(|until| until > now) && self.may_nap() {
+            return self.serve_parked(now);
+        }
+        self.nap_until = None;
         for _ in 0..PIECES_A_TURN {
+            let before = self.picture.at();
             let seen = self.look_at_ring(now);
             self.serve_parked(now);
             self.publish_hold(now);
+            let may_nap = self.may_nap();
             let Some(following) = &self.following else { return self.is_behind = false };
+            if may_nap && seen != before && following.ring.head() == seen {
+                self.is_behind = false;
+                self.nap_until = Some(now + NAP);
+                return;
+            }
             following.page.want_wake();
             self.is_behind = following.ring.head() != seen;
             if !self.is_behind {
                 return;
             }
         }
+    }
+
+    /// Whether nobody waits for output to come through this actor.
+    fn may_nap(&self) -> bool {
+        self.following.is_some() && self.members.values().all(|member| member.is_direct)
     }
 
     /// Feeds the screen what is new, and gives the answers that the program waits for. Returns how far it has come.
@@ -198,6 +219,10 @@ impl Terminal {
     fn start(&mut self, id: ViewerId, screen: Vec<u8>, skipped: bool) {
         let offset = self.picture.resume_at();
         self.fanout.skipped(id, offset, self.now());
+        if self.members.get(&id).is_some_and(|member| member.is_direct) {
+            // It goes on there by itself, but has to hear of it first.
+            self.inherited = Some((offset, self.now() + HANDOVER));
+        }
         self.say(id, DaemonSays::Start { offset, screen_bytes: screen.len() as u64, skipped });
         if let Some(member) = self.members.get_mut(&id) {
             member.queue.push_back(Output::Bytes(screen));
