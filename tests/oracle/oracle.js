@@ -1,6 +1,8 @@
 // The screen engine's oracle: jobs come in, each as a length in decimal, a newline and that many bytes of JSON
-// `{cols, rows, steps}`, where a step is base64 text to write or `[cols, rows]` to resize to. For each, a line of JSON
-// comes out: the lines of the terminal's whole state, hidden state included, in the notation of `oracle_tests.rs`.
+// `{cols, rows, steps}`, where a step is base64 text to write, `[cols, rows]` to resize to, or null. For each, a line of JSON
+// comes out, a list of states: one for each step that is null and one for the end. A state is the lines of the terminal's
+// whole state, hidden state included, in the notation of `oracle_tests/described.rs`. With `answers`, what the terminal
+// would have typed comes out instead; with `widths`, the width of every character.
 "use strict";
 const { Terminal } = require("@xterm/headless");
 const { Unicode11Addon } = require("@xterm/addon-unicode11");
@@ -67,10 +69,14 @@ function buffer(core, b, name, isActive, out) {
   for (let y = 0; y < rows; y++) {
     const line = b.lines.get(b.ybase + y);
     let text = `${name} row ${y} ${line.isWrapped ? "w" : "-"}`;
+    let before = "";
     for (let x = 0; x < cols; x++) {
       const content = line._data[x * 3], fg = line._data[x * 3 + 1] | 0, bg = line._data[x * 3 + 2] | 0;
       const ext = bg & EXTENDED ? line._extendedAttrs[x] : { _ext: 0, urlId: 0 };
-      text += ` ${line.getString(x)}|${content >> 22}|${style(core, fg, bg, ext)}`;
+      // A style is told where it changes.
+      const now = style(core, fg, bg, ext);
+      text += ` ${line.getString(x)}${"0|23"[content >> 22]}${now === before ? "" : now}`;
+      before = now;
     }
     out.push(text);
   }
@@ -99,24 +105,42 @@ function state(t, titles) {
   return out;
 }
 
+// What lies right of a narrowed screen is lost, that of the alternate one and right halves of wide characters, too.
+function resize(core, cols, rows) {
+  core.resize(cols, rows);
+  const buffers = core._bufferService.buffers;
+  if (buffers.normal.ybase > 0 || buffers.alt.ybase > 0) throw new Error("it believes in a scrollback");
+  for (const b of [buffers.normal, buffers.alt]) {
+    for (let y = 0; y < (b.lines.length && rows); y++) {
+      const line = b.lines.get(b.ybase + y), last = (cols - 1) * 3;
+      if (line.length > cols) line.resize(cols, b.getNullCell());
+      if (line._data[last] >> 22 === 2) line._data[last] = 1 << 22;
+    }
+  }
+}
+
 function run(job) {
   if (job.widths) {
     const t = terminal(10, 2), out = [];
     for (let c = 0x20; c < 0x110000; c++) out.push(t._core.unicodeService.wcwidth(c));
-    return [out.join("")];
+    return [[out.join("")]];
   }
-  const t = terminal(job.cols, job.rows);
+  const t = terminal(job.cols, job.rows), states = [];
+  let answers = "";
+  t.onData((text) => { answers += text; });
   try {
     for (const step of job.steps) {
-      if (Array.isArray(step)) t._core.resize(step[0], step[1]);
+      if (step === null) states.push(state(t));
+      else if (Array.isArray(step)) resize(t._core, step[0], step[1]);
       else t._core.writeSync(new Uint8Array(Buffer.from(step, "base64")));
     }
-    return state(t);
+    states.push(job.answers ? [answers] : state(t));
   } catch (error) {
-    return [`error ${error}`];
+    states.push([`error ${error}`]);
   } finally {
     t.dispose();
   }
+  return states;
 }
 
 let input = Buffer.alloc(0);

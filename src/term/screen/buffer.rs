@@ -72,6 +72,8 @@ pub struct Buffer {
     /// A bit a column; a stop may lie behind the last one.
     pub tabs: Vec<u64>,
     pub saved: Saved,
+    /// Column and row of the cursor when the other screen was shown.
+    pub left_at: (usize, usize),
     pub keyboard: Keyboard,
 }
 
@@ -83,6 +85,7 @@ impl Buffer {
             bottom: rows - 1,
             tabs: Vec::new(),
             saved: Saved::default(),
+            left_at: (0, 0),
             keyboard: Keyboard::default(),
         };
         buffer.reset_tabs(cols);

@@ -147,20 +147,4 @@ impl Grid {
             }
         }
     }
-
-    /// Cuts or fills on the right and below.
-    pub fn resize(&mut self, rows: usize, cols: usize, drop_above: usize) {
-        let mut new = Self::new(rows, cols, Cell::null(0));
-        for y in 0..rows.min(self.rows - drop_above) {
-            let old = self.row(y + drop_above);
-            let kept = cols.min(self.cols);
-            new.row_mut(y)[..kept].copy_from_slice(&old[..kept]);
-            if kept < self.cols && new.row(y)[kept - 1].width() == 2 {
-                let style = new.row(y)[kept - 1].style;
-                new.row_mut(y)[kept - 1] = Cell::null(style);
-            }
-            new.set_wrapped(y, self.is_wrapped(y + drop_above));
-        }
-        *self = new;
-    }
 }

@@ -1,8 +1,9 @@
 //! The screen of a terminal: what a program's output makes of it, and bytes that make another terminal the same.
 //!
 //! It does what xterm.js 6 does with the `unicode11` addon and no scrollback, which runs in the page and is the oracle of
-//! its tests, hidden state included. Where it differs on purpose: SGR 59 is the default underline colour; nothing is
-//! reflowed, and what lies right of a narrowed screen is lost; a mark at a pending wrap with nothing to join does not
+//! its tests, hidden state included. Where it differs on purpose: SGR 59 is the default underline colour; what lies right
+//! of a narrowed alternate screen is lost, and so is half a wide character there; when a narrowed main screen is too small
+//! for what is wrapped anew, its upper lines go (xterm.js may show others then); a mark at a pending wrap with nothing to join does not
 //! leave the screen; REP is capped; and a cell holds at most [`clusters::MARKS_MAX`] combining marks.
 //!
 //! All of it is untrusted: every table, stack and string has a cap, so memory is that of the cells plus some 200 KiB.
@@ -25,6 +26,7 @@ mod osc;
 mod paint;
 mod pen;
 mod print;
+mod reflow;
 mod resize;
 mod snapshot;
 mod style;
@@ -298,5 +300,4 @@ impl Screen {
 mod tests;
 
 #[cfg(test)]
-#[path = "oracle_tests.rs"]
 mod oracle_tests;

@@ -189,10 +189,12 @@ impl Screen {
             self.touch_all();
             let (rows, cols) = (self.rows, self.cols);
             let fill = self.blank();
-            let alternate = &mut self.buffers[1];
             if on {
+                self.buffers[0].left_at = (self.x, self.y);
+                let alternate = &mut self.buffers[1];
                 alternate.grid = Grid::new(rows, cols, fill);
             } else {
+                let alternate = &mut self.buffers[1];
                 alternate.grid = Grid::new(0, 0, Cell::null(0));
                 (alternate.top, alternate.bottom) = (0, rows - 1);
                 alternate.reset_tabs(cols);

@@ -1,7 +1,9 @@
-//! Changing the size. Nothing is reflowed: rows are cut or filled on the right, and dropped below the cursor, then above.
+//! Changing the size, as xterm.js does: the main screen is reflowed, the alternate one is cut or filled on the right. Rows are
+//! dropped below the cursor, then above.
 
 use super::Screen;
-use super::grid::Cell;
+use super::reflow::Places;
+use super::reflow::Reflow;
 use crate::name::WinSize;
 
 impl Screen {
@@ -11,27 +13,33 @@ impl Screen {
         if (rows, cols) == (self.rows, self.cols) {
             return;
         }
-        let above = (self.y + 1).saturating_sub(rows);
         for (which, buffer) in self.buffers.iter_mut().enumerate() {
-            let drop_above = if which == self.active { above } else { (buffer.saved.y + 1).saturating_sub(rows) };
+            let is_shown = which == self.active;
             if buffer.grid.rows > 0 {
-                buffer.grid.resize(rows, cols, drop_above);
+                let cursor = if is_shown { self.y } else { buffer.left_at.1 };
+                let reflow = Reflow::new(&buffer.grid, rows, cols, Places { cursor, saved: buffer.saved.y });
+                let (grid, places) = reflow.run(which == 0);
+                buffer.grid = grid;
+                buffer.saved.y = places.saved;
+                buffer.saved.x = buffer.saved.x.min(cols - 1);
+                if is_shown {
+                    self.y = places.cursor;
+                } else {
+                    buffer.left_at = (buffer.left_at.0.min(cols - 1), places.cursor);
+                }
+                buffer.top = 0;
             }
-            (buffer.top, buffer.bottom) = (0, rows - 1);
-            buffer.saved.y = buffer.saved.y.saturating_sub(drop_above).min(rows - 1);
-            buffer.saved.x = buffer.saved.x.min(cols - 1);
+            buffer.bottom = rows - 1;
+            buffer.top = buffer.top.min(rows - 1);
             let from = if buffer.is_tab(cols) { cols } else { buffer.previous_tab(cols) };
             buffer.fill_tabs(from, cols);
         }
-        self.y = (self.y - above).min(rows - 1);
         self.x = self.x.min(cols - 1);
         (self.rows, self.cols) = (rows, cols);
-        self.last_width = 0;
         self.generation += 1;
         self.changed = vec![self.generation; rows];
         let cells = self.buffers.iter().flat_map(|buffer| buffer.grid.cells());
         self.clusters.sweep(cells);
         self.touch_all();
-        debug_assert!(self.grid().row(0).len() == cols && Cell::null(0).width() == 1);
     }
 }

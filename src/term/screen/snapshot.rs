@@ -1,8 +1,10 @@
 //! Bytes that bring a fresh terminal of the same size into the screen's state.
 //!
 //! The order matters, for many sequences move the cursor or act on both screens. Not restored, in xterm.js: a character
-//! set that ESC 8 brought back from another level unless it would again; the halves of wide characters that lost each other; a pending wrap
-//! behind an erased last cell unless the row is empty; underline styles that only a later ESC 8 would show.
+//! set that ESC 8 brought back from another level unless it would again; the halves of wide characters that lost each other, unless the cell
+//! before is empty; a pending wrap behind an erased last cell unless the row is empty; underline styles that only a later ESC 8 would show.
+
+mod rows;
 
 use super::Screen;
 use super::buffer::Buffer;
@@ -73,7 +75,12 @@ impl Screen {
             let main = &self.buffers[0];
             self.put_region(main, out);
             let pen = self.put_cursor(main.saved, out);
-            out.extend_from_slice(b"\x1b[?1049h");
+            if main.left_at.1 == main.saved.y.min(self.rows - 1) {
+                out.extend_from_slice(b"\x1b[?1049h");
+            } else {
+                // Where the cursor was counts when the main screen is reflowed.
+                put(out, format_args!("\x1b7\x1b[{};1H\x1b[?47h", main.left_at.1 + 1));
+            }
             self.put_neutral(pen, main.saved.charset, out);
             if main.saved.ink.bg != DEFAULT {
                 out.extend_from_slice(b"\x1b[2J");
@@ -137,87 +144,6 @@ impl Screen {
         }
     }
 
-    /// A row is wrapped when a character is printed behind the last column of the row above.
-    fn put_wraps(&self, buffer: &Buffer, out: &mut Vec<u8>) {
-        let cols = self.cols;
-        if buffer.grid.is_wrapped(0) {
-            put(out, format_args!("\x1b[1;{cols}Hxx"));
-            if self.rows > 1 {
-                out.extend_from_slice(b"\x1b[S");
-            }
-            out.extend_from_slice(b"\x1b[H\x1b[X");
-        }
-        for y in (1..self.rows).filter(|&y| buffer.grid.is_wrapped(y)) {
-            put(out, format_args!("\x1b[{y};{cols}Hxx\x1b[{};1H\x1b[X\x1b[{y};{cols}H\x1b[X", y + 1));
-        }
-    }
-
-    fn put_row(&self, buffer: &Buffer, y: usize, brush: &mut Brush, out: &mut Vec<u8>) {
-        let row = buffer.grid.row(y);
-        let is_plain = |cell: &Cell| *cell == Cell::null(0);
-        let Some(last) = row.iter().rposition(|cell| !is_plain(cell)) else { return };
-        let is_dirtied = self.put_styled_blanks(row, y, brush, out);
-        let mut x = 0;
-        // Where the terminal's cursor is, if that is known.
-        let mut at = usize::MAX;
-        while x <= last {
-            let cell = row[x];
-            if !cell.has_content() {
-                let run = row[x..=last].iter().take_while(|other| **other == cell).count();
-                if is_dirtied || cell.style != 0 {
-                    if self.is_styled_blank(cell) {
-                        x += 1;
-                        continue;
-                    }
-                    move_to(at, x, y, out);
-                    brush.select(cell.style, &self.styles, &self.links, out);
-                    put(out, format_args!("\x1b[{run}X"));
-                    at = x;
-                }
-                x += run;
-                continue;
-            }
-            // A mark of width 0 must not join what was printed before.
-            move_to(if cell.width() == 0 { usize::MAX } else { at }, x, y, out);
-            brush.select(cell.style, &self.styles, &self.links, out);
-            paint::content(cell, &self.clusters, out);
-            let width = cell.width().max(1);
-            if width == 2 && row.get(x + 1).is_some_and(|half| x + 2 == self.cols && half.has_content()) {
-                // Printed over without a wrap: the only way to spare the left half.
-                out.extend_from_slice(b"\x1b[?7l");
-                brush.select(row[x + 1].style, &self.styles, &self.links, out);
-                paint::content(row[x + 1], &self.clusters, out);
-                out.extend_from_slice(b"\x1b[?7h");
-            }
-            x += width;
-            at = if x >= self.cols || cell.width() == 0 { usize::MAX } else { x };
-        }
-    }
-
-    /// Whether an empty cell has more than a background.
-    fn is_styled_blank(&self, cell: Cell) -> bool {
-        let style = self.styles.get(cell.style);
-        !cell.has_content() && style != Style::background(style.bg)
-    }
-
-    /// Empty cells in a full style: what is left of a wide character when half of it is printed over. Dirties the cell
-    /// before it.
-    fn put_styled_blanks(&self, row: &[Cell], y: usize, brush: &mut Brush, out: &mut Vec<u8>) -> bool {
-        let cols = row.len();
-        let blanks = |x: &usize| row[*x].width() == 1 && self.is_styled_blank(row[*x]);
-        let mut is_dirtied = false;
-        if cols < 2 || !(0..cols).any(|x| blanks(&x)) {
-            return false;
-        }
-        for x in (0..1).chain((1..cols).rev()).filter(blanks) {
-            brush.select(row[x].style, &self.styles, &self.links, out);
-            let (wide, over) = if x == 0 { (1, 2) } else { (x, x) };
-            put(out, format_args!("\x1b[{row};{wide}H\u{3000}\x1b[{row};{over}Hx", row = y + 1));
-            is_dirtied = true;
-        }
-        is_dirtied
-    }
-
     fn put_region(&self, buffer: &Buffer, out: &mut Vec<u8>) {
         if (buffer.top, buffer.bottom) != (0, self.rows - 1) {
             put(out, format_args!("\x1b[{};{}r", buffer.top + 1, buffer.bottom + 1));
@@ -227,8 +153,8 @@ impl Screen {
     /// Place, ink and charset of a saved cursor; gives back the pen that is set then.
     fn put_cursor(&self, saved: Saved, out: &mut Vec<u8>) -> Style {
         put(out, format_args!("\x1b[{};{}H", saved.y.min(self.rows - 1) + 1, saved.x.min(self.cols - 1) + 1));
-        // In xterm.js style and link are the pen's of whenever the cursor is restored.
-        let style = Pen { ink: saved.ink, underline: self.pen.underline.max(1), ..self.pen }.style();
+        // In xterm.js the underline's style and the link are the pen's of whenever the cursor is restored.
+        let style = Pen { ink: saved.ink, underline: 1, underline_colour: DEFAULT, link: self.pen.link }.style();
         Brush::default().set(style, &self.links, out);
         if saved.charset != 0 {
             put(out, format_args!("\x1b({}", char::from(saved.charset)));
@@ -331,14 +257,9 @@ impl Screen {
         }
         if let Some(cell) = self.reprint() {
             let back = cell.width();
-            if self.x >= self.cols {
-                // The cursor is in the last column.
-                if back > 1 {
-                    put(out, format_args!("\x1b[{}D", back - 1));
-                }
-            } else {
-                put(out, format_args!("\x1b[{back}D"));
-            }
+            // A pending wrap's cursor is in the last column. Under origin mode xterm.js has another idea of CUB.
+            let steps = if self.x >= self.cols { back - 1 } else { back };
+            (0..steps).for_each(|_| out.push(0x08));
             if self.modes.inserts {
                 put(out, format_args!("\x1b[{back}P"));
             }
@@ -363,7 +284,8 @@ impl Screen {
 
     /// The character printed last, if it still stands before the cursor in the pen's style and nothing came behind it.
     fn reprint(&self) -> Option<Cell> {
-        let x = self.x.checked_sub(self.last_width).filter(|_| self.last_width > 0)?;
+        let is_outside = self.modes.origin && !(self.buffer().top..=self.buffer().bottom).contains(&self.y);
+        let x = self.x.checked_sub(self.last_width).filter(|_| self.last_width > 0 && !is_outside)?;
         let cell = *self.grid().row(self.y).get(x)?;
         let is_it = cell.has_content() && cell.width() == self.last_width;
         let base = if cell.content & CLUSTER == 0 { cell.content & CODE } else { 0 };
@@ -378,15 +300,5 @@ fn put_keyboard(buffer: &Buffer, out: &mut Vec<u8>) {
     }
     for flags in &buffer.keyboard.pushed {
         put(out, format_args!("\x1b[>{flags}u"));
-    }
-}
-
-/// Goes to a cell of row `y` from column `at` of it.
-fn move_to(at: usize, x: usize, y: usize, out: &mut Vec<u8>) {
-    match x.checked_sub(at) {
-        Some(0) => {}
-        Some(1) => out.extend_from_slice(b"\x1b[C"),
-        Some(gap) => put(out, format_args!("\x1b[{gap}C")),
-        None => put(out, format_args!("\x1b[{};{}H", y + 1, x + 1)),
     }
 }
