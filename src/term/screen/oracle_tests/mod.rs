@@ -1,4 +1,4 @@
-//! The screen against xterm.js: `tests/oracle/oracle.js`, which needs `npm ci` there and node. Random streams and
+//! The screen against xterm.js: `tests/oracle/oracle.js`, which needs node, and `npm ci` there. Random streams and
 //! recordings of real programs, whole states. `COOP_ORACLE_STREAMS` sets how many random ones.
 
 #![allow(clippy::disallowed_methods)] // the ban on processes is for the program

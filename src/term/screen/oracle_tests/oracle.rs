@@ -2,13 +2,20 @@
 
 use std::io::BufRead;
 use std::io::BufReader;
+use std::io::ErrorKind;
 use std::io::Write;
 use std::path::Path;
+use std::path::PathBuf;
 use std::process::Child;
 use std::process::ChildStdin;
 use std::process::ChildStdout;
 use std::process::Command;
 use std::process::Stdio;
+
+/// `tests` of the repository, or a copy of it.
+pub fn tests() -> PathBuf {
+    std::env::var_os("COOP_TESTS").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"), PathBuf::from)
+}
 
 /// One process, that answers one job after the other.
 pub struct Oracle {
@@ -19,20 +26,18 @@ pub struct Oracle {
 
 impl Oracle {
     pub fn start() -> Option<Self> {
-        let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle");
-        if !home.join("node_modules").is_dir() {
-            eprintln!("skipped: {} has no node_modules (npm ci)", home.display());
-            return None;
-        }
+        let home = tests().join("oracle");
         let mut node = Command::new("node");
         node.arg("oracle.js").current_dir(&home).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = match node.spawn() {
             Ok(child) => child,
-            Err(error) => {
-                eprintln!("skipped: node: {error}");
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                eprintln!("skipped: node is not installed");
                 return None;
             }
+            Err(error) => panic!("node: {error}"),
         };
+        assert!(home.join("node_modules").is_dir(), "xterm.js is missing: npm ci --prefix {}", home.display());
         let (stdin, stdout) = (child.stdin.take()?, BufReader::new(child.stdout.take()?));
         Some(Self { child, stdin, stdout })
     }

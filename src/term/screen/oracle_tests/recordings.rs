@@ -6,6 +6,7 @@ use super::Step;
 use super::describe;
 use super::first_difference;
 use super::fresh;
+use super::oracle::tests;
 use super::take;
 use crate::term::filter::Filter;
 use crate::term::screen::Heard;
@@ -32,7 +33,7 @@ struct Recording {
 }
 
 fn recordings() -> Vec<Recording> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/streams");
+    let home = tests().join("streams");
     let mut paths: Vec<_> = std::fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "stream"));
     paths.sort();
