@@ -12,6 +12,7 @@ use crate::proto::door::Role;
 use crate::proto::door::Row;
 use crate::session::spec::DetachKey;
 use crate::session::state::Exit;
+use crate::term::keys::DetachKeys;
 use nix::sys::signal::Signal;
 use std::io;
 use std::io::IsTerminal;
@@ -37,6 +38,15 @@ impl Target {
             detach_key: row.detach_key,
             end_of_input: None,
             is_new: false,
+        }
+    }
+
+    /// The command that attaches to it again.
+    fn way_back(&self) -> String {
+        let view = if self.role == Role::View { " --view" } else { "" };
+        match self.pty {
+            PtyId::AGENT => format!("coop attach {}{view}", self.session),
+            pty => format!("coop attach {} --pty {pty}{view}", self.session),
         }
     }
 }
@@ -66,6 +76,7 @@ pub fn verb(context: &Context, session: Option<&str>, pty: PtyId, view: bool) ->
 
 /// Attaches until something ends it; returns the exit code of the command.
 pub fn attach(context: &Context, daemon: Daemon, target: Target) -> Result<i32, Failure> {
+    say_how_to_leave(context, &target);
     let mut client = Client::new(context, daemon, target)?;
     let over = client.run();
     let (mut screen, target) = client.into_parts();
@@ -77,6 +88,16 @@ pub fn attach(context: &Context, daemon: Daemon, target: Target) -> Result<i32, 
     conclude(context, &target, over?)
 }
 
+/// Before the terminal is the program's. A new session has its own line, and a shell is left by `exit`.
+fn say_how_to_leave(context: &Context, target: &Target) {
+    let (name, key) = (&target.session, DetachKeys::new(target.detach_key).describe());
+    if target.role == Role::View {
+        context.note(&format!("viewing {name} (read-only); {key} d leaves"));
+    } else if !target.is_new && io::stdout().is_terminal() {
+        context.note(&format!("attaching to {name}; {key} d detaches, {key} ? shows the keys"));
+    }
+}
+
 fn conclude(context: &Context, target: &Target, over: Over) -> Result<i32, Failure> {
     let name = &target.session;
     let line = |text: &str| {
@@ -86,9 +107,9 @@ fn conclude(context: &Context, target: &Target, over: Over) -> Result<i32, Failu
         context.note(text);
     };
     match over {
-        Over::Detached => line(&format!("detached from {name}; `coop attach {name}` returns")),
+        Over::Detached => line(&format!("detached from {name}; `{}` returns", target.way_back())),
         Over::Shutdown => {
-            line(&format!("the daemon was shut down; {name} runs on, and `coop attach {name}` returns"));
+            line(&format!("the daemon was shut down; {name} runs on, and `{}` returns", target.way_back()));
         }
         Over::Ended(exit) => {
             if target.pty == PtyId::AGENT {

@@ -34,7 +34,10 @@ fn named(rows: Vec<Row>, text: &str) -> Result<Row, Failure> {
 }
 
 fn of_workspace(context: &Context, rows: Vec<Row>, directory: Option<&Path>) -> Result<Row, Failure> {
-    let directory = workspace::workspace_of(directory, &context.host)?;
+    let here = workspace::workspace_of(directory, &context.host)?;
+    let meant = workspace::meant_by(directory, context.config.as_deref(), &context.host)?;
+    // One that was made in this very directory before its coop.toml named another.
+    let directory = if rows.iter().any(|row| row.workspace == meant) { meant } else { here };
     in_workspace(rows, &directory)?.ok_or_else(|| {
         Failure::new(NO_SESSION, format!("{} has no session", directory.display()))
             .hinted("`coop` creates one, `coop ls` lists all")

@@ -56,7 +56,7 @@ pub struct Context {
 impl Context {
     fn of(global: Global) -> Result<Self, Failure> {
         let host = Host::of_this_process()?;
-        let socket = global.socket.map(|path| host.current_dir.join(path));
+        let socket = global.socket.map(|path| host.absolute(&path)).transpose()?;
         let home = CoopHome::new(host.coop_home.clone(), socket);
         let Global { config, idle_exit, verbose, quiet, .. } = global;
         Ok(Self { host, home, config, idle_exit, verbose, quiet })
@@ -177,7 +177,7 @@ fn restart(context: &Context, session: Option<&str>) -> Result<i32, Failure> {
     let mut daemon = context.daemon()?;
     let row = find::session(context, &mut daemon, session)?;
     match row.state {
-        State::Lost => open::revive(context, &mut daemon, &row)?,
+        State::Lost => open::revive(context, &mut daemon, &row, None)?,
         State::Running | State::Restarting | State::Exited => daemon.call(Restart { session: row.name })?,
     }
     Ok(0)

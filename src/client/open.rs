@@ -24,24 +24,24 @@ use crate::proto::door::Role;
 use crate::proto::door::Row;
 use crate::session::state::State;
 use crate::term::keys::DetachKeys;
+use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
 pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
-    let directory = workspace::workspace_of(open.workspace.as_deref(), &context.host)?;
+    let directory = workspace::meant_by(open.workspace.as_deref(), context.config.as_deref(), &context.host)?;
     let mut daemon = context.daemon()?;
     let rows = daemon.call(List {})?;
     let target = match existing(rows, &open, &directory)? {
         Some(row) => {
-            revive(context, &mut daemon, &row)?;
+            revive(context, &mut daemon, &row, open.workspace.as_deref())?;
             Target::of(&row, PtyId::AGENT)
         }
         None => create(context, &mut daemon, &open)?,
     };
     if open.detach {
-        if !context.quiet {
-            println!("{}", target.session);
-        }
+        writeln!(io::stdout().lock(), "{}", target.session)?;
         return Ok(0);
     }
     attach::attach(context, daemon, target)
@@ -67,8 +67,9 @@ fn existing(rows: Vec<Row>, open: &Open, directory: &Path) -> Result<Option<Row>
     Ok(Some(row))
 }
 
-/// Starts what has ended or was lost.
-pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row) -> Result<(), Failure> {
+/// Starts what has ended or was lost. The settings of a lost session are those of the directory that the caller means, if
+/// it is the session's: a Coopfile may lie above the workspace that it names.
+pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row, from: Option<&Path>) -> Result<(), Failure> {
     match row.state {
         State::Running | State::Restarting => Ok(()),
         State::Exited => {
@@ -78,7 +79,9 @@ pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row) -> Result<(), F
         State::Lost => {
             context.note(&format!("session {} was lost: it is started again on what it had written", row.name));
             let agent = if row.agent_given { row.agent.clone() } else { Vec::new() };
-            let launch = plan(context, Some(&row.workspace), Some(row.name.clone()), agent)?;
+            let meant = workspace::meant_by(from, context.config.as_deref(), &context.host);
+            let from = if meant.is_ok_and(|meant| meant == row.workspace) { from } else { Some(&*row.workspace) };
+            let launch = plan(context, from, Some(row.name.clone()), agent)?;
             send(daemon, launch, false).map(drop)
         }
     }

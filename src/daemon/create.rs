@@ -58,6 +58,10 @@ pub async fn create(
 ) -> Result<Born, Refusal> {
     // Real paths, so that binds below them can insist on meeting no link.
     let root = fs::canonicalize(home.root()).map_err(|error| cannot_write(home.root(), &error))?;
+    if root.to_str().is_none() {
+        let text = format!("{} leads to a path that is not UTF-8", home.root().display());
+        return Err(Refusal::new(RefusalCode::Failed, text).hinted("set COOP_HOME to another directory"));
+    }
     let directory = CoopHome::new(root.clone(), None).session(&session.name);
     // First the process, then the directories: it needs as long to start as they need to be made.
     let control = spawn_stage1(home, session, boxed.network).map_err(|error| cannot_start(&error))?;

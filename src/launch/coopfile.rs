@@ -60,7 +60,7 @@ impl Coopfiles {
 /// The user's file: the one that was named, which must be there, or the first of the usual places that has one.
 fn user_file(named: Option<&Path>, host: &Host) -> Result<Option<(PathBuf, String)>, LaunchError> {
     if let Some(path) = named {
-        let path = host.current_dir.join(path);
+        let path = host.absolute(path)?;
         return match read_text(&path)? {
             Some(text) => Ok(Some((path, text))),
             None => Err(LaunchError::ReadConfig { path, source: io::ErrorKind::NotFound.into() }),

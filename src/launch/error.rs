@@ -38,8 +38,12 @@ pub enum LaunchError {
     LeadsOut { key: String, path: PathBuf, real: PathBuf },
     #[error("no home directory: HOME is not an absolute path, and user {uid} has none in the user database")]
     NoHome { uid: u32 },
-    #[error("the current directory: {source}")]
-    NoCurrentDirectory { source: io::Error },
+    #[error("the current directory is not there any more, or out of reach")]
+    NoCurrentDirectory,
+    #[error("{what} {} is not UTF-8, which coop's messages are", shown(path))]
+    NotUtf8 { what: &'static str, path: PathBuf },
+    #[error("COOP_HOME is {}, which is no absolute path", shown(path))]
+    RelativeHome { path: PathBuf },
     #[error("{}: {source}", shown(path))]
     RememberTrust { path: PathBuf, source: io::Error },
 }
@@ -56,21 +60,20 @@ impl LaunchError {
             Self::MissingMount { .. } => "create it, or take the line out of [mounts]".to_owned(),
             Self::LeadsOut { .. } => "write the path without the symlink".to_owned(),
             Self::NoHome { .. } => "set HOME".to_owned(),
+            Self::NoCurrentDirectory => "`cd` to one that exists, or name a directory".to_owned(),
+            Self::NotUtf8 { .. } => "rename it, or name it by a path that is UTF-8".to_owned(),
+            Self::RelativeHome { .. } => "write the whole path, such as ~/.coop".to_owned(),
             Self::RememberTrust { .. } => "COOP_HOME names another directory for coop's files".to_owned(),
-            Self::ReadConfig { .. }
-            | Self::OddConfig { .. }
-            | Self::Config(_)
-            | Self::RefusedMount { .. }
-            | Self::NoCurrentDirectory { .. } => return None,
+            Self::ReadConfig { .. } | Self::OddConfig { .. } | Self::Config(_) | Self::RefusedMount { .. } => {
+                return None;
+            }
         })
     }
 
     /// The process's exit code: 2 for what the user wrote, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Untrusted(_) | Self::NoHome { .. } | Self::NoCurrentDirectory { .. } | Self::RememberTrust { .. } => {
-                1
-            }
+            Self::Untrusted(_) | Self::NoHome { .. } | Self::NoCurrentDirectory | Self::RememberTrust { .. } => 1,
             _ => 2,
         }
     }

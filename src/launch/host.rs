@@ -19,19 +19,32 @@ pub struct Host {
     pub user: BoxUser,
     /// `~/.coop`, or what `COOP_HOME` names; absolute.
     pub coop_home: PathBuf,
-    pub current_dir: PathBuf,
+    /// `None`: it was removed under the caller, or may not be looked at. Most commands do without.
+    pub current_dir: Option<PathBuf>,
 }
 
 impl Host {
     pub fn of_this_process() -> Result<Self, LaunchError> {
-        let current_dir = std::env::current_dir().map_err(|source| LaunchError::NoCurrentDirectory { source })?;
+        // The kernel's word for a directory out of reach is relative: "(unreachable)/..." (getcwd(3)).
+        let current_dir = std::env::current_dir().ok().filter(|dir| dir.is_absolute());
         let env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let user = user(&env)?;
-        let coop_home = match env.get(OsStr::new("COOP_HOME")).filter(|dir| !dir.is_empty()) {
-            Some(dir) => current_dir.join(dir),
+        let coop_home = match env.get(OsStr::new("COOP_HOME")).filter(|dir| !dir.is_empty()).map(PathBuf::from) {
+            // Relative it would mean another daemon in each directory.
+            Some(dir) if !dir.is_absolute() => return Err(LaunchError::RelativeHome { path: dir }),
+            Some(dir) => dir,
             None => user.home.join(".coop"),
         };
-        Ok(Self { env, user, coop_home, current_dir })
+        Ok(Self { env, coop_home: utf8("coop's directory", coop_home)?, user, current_dir })
+    }
+
+    /// What `path` means where the caller stands.
+    pub fn absolute(&self, path: &Path) -> Result<PathBuf, LaunchError> {
+        match &self.current_dir {
+            _ if path.is_absolute() => Ok(path.to_owned()),
+            Some(dir) => Ok(dir.join(path)),
+            None => Err(LaunchError::NoCurrentDirectory),
+        }
     }
 
     pub fn home(&self) -> &Path {
@@ -64,6 +77,7 @@ fn user(env: &BTreeMap<OsString, OsString>) -> Result<BoxUser, LaunchError> {
     let plain = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     let (name, home, shell) = (set("USER").and_then(|name| name.to_str()), absolute("HOME"), absolute("SHELL"));
     let name = name.filter(plain).map(str::to_owned);
+    let is_usable = |path: &PathBuf| path.is_absolute() && path.to_str().is_some();
     let complete = name.is_some() && home.is_some() && shell.is_some();
     // A lookup may go over the network (LDAP), so only where something is missing; a user without an entry is normal
     // in containers.
@@ -72,11 +86,17 @@ fn user(env: &BTreeMap<OsString, OsString>) -> Result<BoxUser, LaunchError> {
         Some(User { name, dir, shell, .. }) => (Some(name), Some(dir), Some(shell)),
         None => (None, None, None),
     };
+    let home = home.or(entry_home.filter(|home| home.is_absolute()));
     Ok(BoxUser {
         uid: uid.as_raw(),
         gid: Gid::effective().as_raw(),
         name: name.or(entry_name).unwrap_or_else(|| format!("user{uid}")),
-        home: home.or(entry_home.filter(|home| home.is_absolute())).ok_or(LaunchError::NoHome { uid: uid.as_raw() })?,
-        shell: shell.or(entry_shell.filter(|shell| shell.is_absolute())).unwrap_or_else(|| "/bin/sh".into()),
+        home: utf8("the home directory", home.ok_or(LaunchError::NoHome { uid: uid.as_raw() })?)?,
+        shell: shell.or(entry_shell).filter(is_usable).unwrap_or_else(|| "/bin/sh".into()),
     })
+}
+
+/// A path that can go into a message: those are JSON, and JSON is UTF-8.
+pub fn utf8(what: &'static str, path: PathBuf) -> Result<PathBuf, LaunchError> {
+    if path.to_str().is_some() { Ok(path) } else { Err(LaunchError::NotUtf8 { what, path }) }
 }

@@ -22,7 +22,9 @@ use crate::launch::coopfile::Coopfiles;
 use crate::launch::credentials::Forbidden;
 use crate::launch::environment::Environment;
 use crate::launch::error::LaunchError;
+use crate::launch::error::shown;
 use crate::launch::host::Host;
+use crate::launch::host::utf8;
 use crate::launch::tools::Tools;
 use crate::name::SessionName;
 use crate::session::spec::BoxSpec;
@@ -78,7 +80,8 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
     around.check_shell(config)?;
     notes.extend(agent.note.clone());
     let mounts = mounts::of(config, &files.project_dir, &workspace, &forbidden, host)?;
-    let git_dirs = git_dirs::of(&workspace, &forbidden, &mut notes);
+    let git_dirs = utf8_only(git_dirs::of(&workspace, &forbidden, &mut notes), &mut notes);
+    let hidden = forbidden.hidden().into_iter().map(|path| utf8("what must be hidden,", path));
     let (persist, shared) = match config.persist_scope {
         PersistScope::Session => (config.persist.clone(), Vec::new()),
         PersistScope::User => (Vec::new(), outermost(&config.persist)),
@@ -101,15 +104,27 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         workspace_mount: config.workspace_mount.clone(),
         network: config.network,
         mounts,
-        tools: tools.into_paths(),
+        tools: utf8_only(tools.into_paths(), &mut notes),
         git_dirs,
-        hidden: forbidden.hidden(),
+        hidden: hidden.collect::<Result<_, _>>()?,
         shared,
         env: environment.into_pairs(),
         git_identity: git_identity::of(&workspace, host),
         workspace,
     };
     Ok(Launch { session, boxed, notes })
+}
+
+/// What is shown for convenience is left out where no message could name it.
+fn utf8_only(mut paths: Vec<PathBuf>, notes: &mut Vec<String>) -> Vec<PathBuf> {
+    paths.retain(|path| {
+        let fits = path.to_str().is_some();
+        if !fits {
+            notes.push(format!("{} is not shown in the box: its path is not UTF-8", shown(path)));
+        }
+        fits
+    });
+    paths
 }
 
 /// The paths that lie in no other of them: each is a mount, and an outer one brings what is in it.

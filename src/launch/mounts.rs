@@ -6,6 +6,7 @@ use crate::config::settings::Config;
 use crate::launch::credentials::Forbidden;
 use crate::launch::error::LaunchError;
 use crate::launch::host::Host;
+use crate::launch::host::utf8;
 use crate::session::spec::Bind;
 use std::path::Path;
 use std::path::PathBuf;
@@ -51,7 +52,7 @@ fn bind(
 ) -> Result<Bind, LaunchError> {
     let path = written.of(host.home());
     let missing = |source| LaunchError::MissingMount { key: key(written), path: path.clone(), source };
-    let real = path.canonicalize().map_err(missing)?;
+    let real = utf8("the mount", path.canonicalize().map_err(missing)?)?;
     let refused = |why: &str| Err(LaunchError::RefusedMount { key: key(written), why: why.to_owned() });
     if forbidden.shows_coop(&real) {
         return refused("it holds coop's own directory, and with it the way out of the box");

@@ -22,7 +22,7 @@ impl Fixture {
         fs::create_dir_all(home.join("p")).unwrap();
         let user = BoxUser { uid: 1000, gid: 1000, name: "ada".into(), home: home.clone(), shell: "/bin/sh".into() };
         let env = [("PATH", "/usr/bin:/bin")].map(|(name, value)| (name.into(), value.into()));
-        let host = Host { env: env.into(), user, coop_home: home.join(".coop"), current_dir: home.join("p") };
+        let host = Host { env: env.into(), user, coop_home: home.join(".coop"), current_dir: Some(home.join("p")) };
         Self { top, host }
     }
 

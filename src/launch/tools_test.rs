@@ -94,10 +94,10 @@ fn what_the_workspace_shows_is_no_tool() {
     fs::create_dir_all(fixture.home("go/src/x")).unwrap();
     assert_eq!(fixture.tools(), ["go"]);
     assert_eq!(fixture.planned().session.agent, ["claude"]);
-    fixture.host.current_dir = fixture.home("go/src/x");
+    fixture.host.current_dir = Some(fixture.home("go/src/x"));
     fixture.path(&["go/bin"]);
     assert_eq!(fixture.tools(), ["go/bin"], "go holds the workspace");
-    fixture.host.current_dir = fixture.home("");
+    fixture.host.current_dir = Some(fixture.home(""));
     assert_eq!(fixture.tools(), Vec::<String>::new());
 }
 

@@ -5,14 +5,16 @@ use crate::launch::Wishes;
 use crate::launch::coopfile::Coopfiles;
 use crate::launch::error::LaunchError;
 use crate::launch::host::Host;
+use crate::launch::host::utf8;
 use crate::name::SessionName;
 use std::path::Path;
 use std::path::PathBuf;
 
 /// The directory that `-w DIR` names, or the current one: canonical, and one that may be a workspace.
 pub fn workspace_of(dir: Option<&Path>, host: &Host) -> Result<PathBuf, LaunchError> {
-    let dir = host.current_dir.join(dir.unwrap_or(Path::new("")));
+    let dir = host.absolute(dir.unwrap_or(Path::new("")))?;
     let path = dir.canonicalize().map_err(|source| LaunchError::Directory { path: dir.clone(), source })?;
+    let path = utf8("the directory", path)?;
     if !path.is_dir() {
         return Err(LaunchError::NotADirectory { path });
     }
@@ -27,6 +29,20 @@ pub fn workspace_of(dir: Option<&Path>, host: &Host) -> Result<PathBuf, LaunchEr
         return Err(LaunchError::RefusedWorkspace { path, why: "it is coop's own directory" });
     }
     Ok(path)
+}
+
+/// The directory in which the session of `dir` (or of the current directory) works, as a new one would. To find it nobody
+/// is asked for trust; but what lies outside of the project counts only if it was confirmed, or a clone could have
+/// `coop kill` mean the session of another project. A faulty Coopfile says nothing here.
+pub fn meant_by(dir: Option<&Path>, user_config: Option<&Path>, host: &Host) -> Result<PathBuf, LaunchError> {
+    let project_dir = workspace_of(dir, host)?;
+    let wishes = Wishes { workspace: dir.map(Path::to_owned), ..Wishes::default() };
+    let Ok(files) = Coopfiles::read(&project_dir, user_config, host) else { return Ok(project_dir) };
+    let Ok(workspace) = files.workspace(&wishes, host) else { return Ok(project_dir) };
+    let of_project = files.project.as_ref().is_some_and(|file| file.layer.workspace_path.is_some());
+    let believed =
+        !of_project || workspace.starts_with(&project_dir) || files.trust(host).is_some_and(|state| state.trusted);
+    Ok(if believed { workspace } else { project_dir })
 }
 
 /// The session's name when none is given. `None` when the directory's name has no letter that could stand in one.

@@ -225,3 +225,46 @@ fn the_list_has_the_columns_that_are_fixed() {
     assert_eq!(head, ["SESSION", "WORKSPACE", "STATE", "PTYS", "CLIENTS", "AGE"]);
     assert!(out.lines().nth(1).unwrap().starts_with("work "), "{out}");
 }
+
+#[test]
+fn the_way_back_to_a_shell_is_named() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let mut terminal = home.terminal(&["shell", "work"]);
+    home.wait_for_clients("work", 1, 0);
+    terminal.type_keys(DETACH);
+    assert_eq!(terminal.exit_code(LIMIT), 0);
+    assert!(terminal.text().contains("`coop attach work --pty 1`"), "{}", terminal.text());
+}
+
+#[test]
+fn who_attaches_is_told_how_to_leave_unless_quiet() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    for (args, said) in [
+        (&["attach", "work", "--view"][..], Some("coop: viewing work (read-only); Ctrl-] d leaves")),
+        (&["attach", "work"], Some("Ctrl-] d detaches")),
+        (&["attach", "work", "--view", "-q"], None),
+    ] {
+        // Standard error apart: the screen that comes next may clear what was said before it.
+        let said_to = home.root().join("said");
+        let script = format!("exec '{}' {} 2> '{}'", binary().display(), args.join(" "), said_to.display());
+        let mut terminal = crate::terminal::Terminal::run(home.on_terminal("sh", &["-c", &script]));
+        let viewers = u32::from(args.contains(&"--view"));
+        home.wait_for_clients("work", 1 - viewers, viewers);
+        terminal.type_keys(DETACH);
+        assert_eq!(terminal.exit_code(LIMIT), 0);
+        let text = std::fs::read_to_string(&said_to).unwrap();
+        match said {
+            Some(said) => assert!(text.contains(said), "{args:?}: {text}"),
+            None => assert_eq!(text.trim(), ""),
+        }
+    }
+}
+
+#[test]
+fn quiet_prints_the_name_that_was_asked_for() {
+    let home = Home::new();
+    let ran = home.coop(&["-q", "-d", "--", "true"]).ok();
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("work\n", ""));
+}

@@ -119,3 +119,31 @@ fn the_example_is_accepted_as_it_is_and_with_every_line_in_force() {
     Ran::of(command.env("PROJECT_GH_TOKEN", "t")).ok();
     home.inside("work", "test -d /data && test \"$GH_TOKEN\" = t && test \"$RUST_BACKTRACE\" = 1").ok();
 }
+
+#[test]
+fn the_session_of_a_workspace_that_the_project_names_is_found_from_the_project() {
+    let home = Home::new();
+    home.directory("work/sub");
+    home.write("work/coop.toml", "[workspace]\npath = \"sub\"\n");
+    home.coop(&["-d"]).ok();
+    assert_eq!(home.row("sub").unwrap()["workspace"], home.workspace().join("sub").to_str().unwrap());
+    assert_eq!(home.coop(&["-d"]).ok().out, "sub\n");
+    assert_eq!(home.rows().len(), 1);
+    home.coop(&["shell", "-c", "true"]).ok();
+    home.coop(&["restart"]).ok();
+    home.coop(&["kill", "-f"]).ok();
+    assert_eq!(home.rows().len(), 0);
+}
+
+#[test]
+fn a_project_that_is_not_trusted_does_not_make_kill_mean_the_session_of_another() {
+    let home = Home::new();
+    let other = home.directory("other");
+    home.coop_in(&other, &["-d", "--", "sleep", "1000"]).ok();
+    home.write("work/coop.toml", "[workspace]\npath = \"../other\"\n");
+    home.coop(&["kill", "-f"]).fails_with(3);
+    assert_eq!(home.state("other"), "running");
+    home.coop(&["trust", "-y"]).ok();
+    home.coop(&["kill", "-f"]).ok();
+    assert_eq!(home.rows().len(), 0);
+}

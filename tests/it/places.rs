@@ -142,3 +142,53 @@ fn a_user_without_a_home_or_a_name() {
     Ran::of(&mut command).ok();
     home.inside("work", "id -un; test -n \"$PATH\"").ok();
 }
+
+#[test]
+fn a_path_that_is_not_utf_8_is_an_error_and_creates_nothing() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    let odd = home.root().join(OsStr::from_bytes(b"caf\xe9"));
+    fs::create_dir(&odd).unwrap();
+    let refused =
+        |command: &mut std::process::Command| Ran::of(command).fails_with(2).complains_of(&["coop: ", "UTF-8"]);
+    refused(home.command(&["-d", "-w"]).arg(&odd));
+    refused(home.command(&["-d"]).current_dir(&odd));
+    refused(home.command(&["ls"]).env("COOP_HOME", &odd));
+    refused(home.command(&["ls"]).env_remove("COOP_HOME").env("HOME", &odd));
+    assert!(!home.coop_home().exists());
+    // A link whose own name gives nothing away.
+    std::os::unix::fs::symlink(&odd, home.root().join("link")).unwrap();
+    home.configure(&format!("[mounts]\n\"{}\" = \"/data\"\n", home.root().join("link").display()));
+    refused(&mut home.command(&["-d", "--", "true"]));
+    assert_eq!(home.rows().len(), 0);
+}
+
+#[test]
+fn from_a_directory_that_was_deleted_sessions_are_still_in_reach() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    // The shell's own directory goes under it.
+    let from_nowhere = |args: &str| {
+        let gone = home.directory("gone");
+        let script = format!("cd '{0}' && rmdir '{0}' && exec '{1}' {args}", gone.display(), binary().display());
+        Ran::of(home.program("sh").args(["-c", &script]))
+    };
+    assert!(from_nowhere("ls").ok().out.contains("work"));
+    assert_eq!(from_nowhere("shell work -c 'echo a$((40+2))'").ok().out.trim(), "a42");
+    from_nowhere("logs").ok();
+    from_nowhere("status --json").ok();
+    from_nowhere(&format!("-d -n other -w '{}' -- true", home.workspace().display())).ok();
+    for needs_one in ["-d", "kill"] {
+        from_nowhere(needs_one).fails_with(1).complains_of(&["current directory"]);
+    }
+    from_nowhere("kill -f work").ok();
+    from_nowhere("shutdown").ok();
+}
+
+#[test]
+fn a_relative_coop_home_is_refused() {
+    let home = Home::new();
+    Ran::of(home.command(&["ls"]).env("COOP_HOME", "here")).fails_with(2).complains_of(&["COOP_HOME", "absolute"]);
+    assert!(!home.workspace().join("here").exists());
+}
