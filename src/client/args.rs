@@ -12,32 +12,47 @@ use std::path::PathBuf;
 /// Without a command: attach to this workspace's session, start it again if it has ended, or create it.
 #[derive(Debug, Parser)]
 #[command(name = "coop", version, term_width = 80)]
+#[command(override_usage = "coop [OPTIONS] [-- CMD...]\n       coop COMMAND ...")]
 pub struct Command {
     #[command(flatten)]
-    pub global: Global,
-    #[command(flatten)]
     pub open: Open,
+    #[command(flatten)]
+    pub own: Own,
+    #[command(flatten)]
+    pub daemon: Daemon,
+    #[command(flatten)]
+    pub global: Global,
     #[command(subcommand)]
     pub verb: Option<Verb>,
 }
 
 #[derive(Debug, Args)]
 pub struct Global {
-    /// Your own settings, instead of ~/.config/coop/default.toml
-    #[arg(long, global = true, value_name = "PATH")]
-    pub config: Option<PathBuf>,
     /// The daemon's socket, instead of ~/.coop/sock
     #[arg(long, global = true, value_name = "PATH")]
     pub socket: Option<PathBuf>,
-    /// Let the daemon end after so many seconds without sessions and clients [default: 30]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
-    pub idle_exit: Option<u64>,
     /// Say more; a daemon that this command starts logs more
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Say nothing but what was asked for, and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
+}
+
+/// Of the commands that start a session, or say what one would be.
+#[derive(Debug, Args)]
+pub struct Own {
+    /// Your own settings, instead of ~/.config/coop/default.toml
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
+
+/// Of the commands that speak to the daemon.
+#[derive(Debug, Args)]
+pub struct Daemon {
+    /// Let the daemon end after so many seconds without sessions and clients [default: 30]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=31_536_000))]
+    pub idle_exit: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -68,6 +83,8 @@ pub enum Verb {
         /// Only look: nothing is typed, and the size is not changed
         #[arg(long)]
         view: bool,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Open a new shell in a session's box
     Shell {
@@ -76,6 +93,8 @@ pub enum Verb {
         /// Run this command instead of an interactive shell
         #[arg(short, long, value_name = "COMMAND")]
         command: Option<String>,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Show what a terminal shows now
     Screen {
@@ -93,6 +112,8 @@ pub enum Verb {
         /// As JSON, with cursor, title, modes, state and activity (docs/protocol.md)
         #[arg(long, group = "form")]
         json: bool,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Show what a terminal has shown: the last MiB of its output
     Output {
@@ -110,6 +131,8 @@ pub enum Verb {
         /// The program's own bytes, instead of lines of text
         #[arg(long)]
         raw: bool,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Type into a terminal: text, keys and pastes, as its user would
     ///
@@ -124,6 +147,8 @@ pub enum Verb {
         /// The terminal: 0 is the agent's
         #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
         pty: PtyId,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Wait until something holds of a terminal: exit code 0 when it does, 1 when the time is over
     Wait {
@@ -138,6 +163,8 @@ pub enum Verb {
         /// The terminal: 0 is the agent's
         #[arg(long, value_name = "N", default_value = "0", value_parser = pty)]
         pty: PtyId,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// List sessions
     Ls {
@@ -147,6 +174,8 @@ pub enum Verb {
         /// Go on, and show the list again whenever it has changed
         #[arg(long)]
         watch: bool,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// End a session: every process of its box, and what it wrote outside of the workspace
     Kill {
@@ -159,17 +188,27 @@ pub enum Verb {
         /// Without the 5 seconds of grace
         #[arg(short, long)]
         force: bool,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Start a session's agent afresh, in the same box
     Restart {
         /// A name or a workspace's path [default: this workspace's session]
         session: Option<String>,
+        #[command(flatten)]
+        own: Own,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Show what runs and what a new session here would be
     Status {
         /// As JSON (docs/protocol.md)
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        own: Own,
+        #[command(flatten)]
+        daemon: Daemon,
     },
     /// Show what a project's coop.toml asks for, and allow it
     Trust {
@@ -179,6 +218,8 @@ pub enum Verb {
         /// Allow it without asking
         #[arg(short, long)]
         yes: bool,
+        #[command(flatten)]
+        own: Own,
     },
     /// End the daemon; sessions live on, and the next command finds them
     Shutdown,
@@ -229,6 +270,59 @@ pub enum Verb {
         #[arg(long)]
         no_qr: bool,
     },
+}
+
+impl Verb {
+    /// Takes what was said behind the verb, for the options that it has; `None` where it has no such option.
+    pub fn own(&mut self) -> Option<&mut Own> {
+        match self {
+            Self::Restart { own, .. } | Self::Status { own, .. } | Self::Trust { own, .. } => Some(own),
+            _ => None,
+        }
+    }
+
+    /// As [`Verb::own`].
+    pub fn daemon(&mut self) -> Option<&mut Daemon> {
+        match self {
+            Self::Attach { daemon, .. }
+            | Self::Shell { daemon, .. }
+            | Self::Screen { daemon, .. }
+            | Self::Output { daemon, .. }
+            | Self::Send { daemon, .. }
+            | Self::Wait { daemon, .. }
+            | Self::Ls { daemon, .. }
+            | Self::Kill { daemon, .. }
+            | Self::Restart { daemon, .. }
+            | Self::Status { daemon, .. } => Some(daemon),
+            _ => None,
+        }
+    }
+}
+
+impl Command {
+    /// Options may stand before the verb or behind it; behind it they count more. Gives one that this verb has no use for,
+    /// with who has: none is ignored in silence.
+    pub fn gather(&mut self) -> Result<(), (&'static str, &'static str)> {
+        let Some(verb) = &mut self.verb else { return Ok(()) };
+        match verb.own() {
+            Some(own) => self.own.config = own.config.take().or(self.own.config.take()),
+            None if self.own.config.is_some() => {
+                return Err((
+                    "--config",
+                    "it counts where a session is started: `coop`, `coop restart`, `coop status`, `coop trust`",
+                ));
+            }
+            None => {}
+        }
+        match verb.daemon() {
+            Some(daemon) => self.daemon.idle_exit = daemon.idle_exit.or(self.daemon.idle_exit),
+            None if self.daemon.idle_exit.is_some() => {
+                return Err(("--idle-exit", "it counts where the daemon is spoken to or started"));
+            }
+            None => {}
+        }
+        Ok(())
+    }
 }
 
 impl Open {

@@ -23,12 +23,14 @@ pub mod start;
 pub mod status;
 pub mod trust;
 pub mod typed;
+pub mod usage;
 pub mod wait;
 pub mod watcher;
 pub mod wire;
 
 use crate::client::args::Command;
 use crate::client::args::Global;
+use crate::client::args::Own;
 use crate::client::args::Verb;
 use crate::client::connect::Daemon;
 use crate::client::failure::BAD_ARGUMENTS;
@@ -54,12 +56,12 @@ pub struct Context {
 }
 
 impl Context {
-    fn of(global: Global) -> Result<Self, Failure> {
+    fn of(global: Global, own: Own, daemon: args::Daemon) -> Result<Self, Failure> {
         let host = Host::of_this_process()?;
         let socket = global.socket.map(|path| host.absolute(&path)).transpose()?;
         let home = CoopHome::new(host.coop_home.clone(), socket);
-        let Global { config, idle_exit, verbose, quiet, .. } = global;
-        Ok(Self { host, home, config, idle_exit, verbose, quiet })
+        let Global { verbose, quiet, .. } = global;
+        Ok(Self { host, home, config: own.config, idle_exit: daemon.idle_exit, verbose, quiet })
     }
 
     /// A line that is good to know but was not asked for.
@@ -85,10 +87,15 @@ impl Context {
 pub fn run() -> i32 {
     let command = match Command::try_parse() {
         Ok(command) => command,
-        Err(error) => {
-            // Help and version are "errors" too; a closed standard output is nobody's fault.
+        // Help and version are "errors" too; a closed standard output is nobody's fault.
+        Err(error) if !error.use_stderr() => {
             error.print().ok();
             return error.exit_code();
+        }
+        Err(error) => {
+            let failure = usage::failure(&error);
+            failure.print();
+            return failure.code;
         }
     };
     match dispatch(command) {
@@ -100,12 +107,12 @@ pub fn run() -> i32 {
     }
 }
 
-fn dispatch(command: Command) -> Result<i32, Failure> {
+fn dispatch(mut command: Command) -> Result<i32, Failure> {
     if let Some(option) = command.verb.as_ref().and(command.open.given()) {
         let text = format!("{option} belongs to `coop` alone and says nothing to this command");
         return Err(Failure::new(BAD_ARGUMENTS, text).hinted("`coop help` shows which options each command has"));
     }
-    if let Some((option, use_of)) = useless(&command) {
+    if let Err((option, use_of)) = command.gather() {
         let text = format!("{option} says nothing to this command");
         return Err(Failure::new(BAD_ARGUMENTS, text).hinted(use_of));
     }
@@ -118,11 +125,11 @@ fn dispatch(command: Command) -> Result<i32, Failure> {
         Some(Verb::Tunnel { .. }) => return absent("tunnel"),
         _ => {}
     }
-    let context = Context::of(command.global)?;
+    let context = Context::of(command.global, command.own, command.daemon)?;
     match command.verb {
         None => open::open(&context, command.open),
-        Some(Verb::Attach { session, pty, view }) => attach::verb(&context, session.as_deref(), pty, view),
-        Some(Verb::Shell { session, command }) => shell::verb(&context, session.as_deref(), command),
+        Some(Verb::Attach { session, pty, view, .. }) => attach::verb(&context, session.as_deref(), pty, view),
+        Some(Verb::Shell { session, command, .. }) => shell::verb(&context, session.as_deref(), command),
         Some(Verb::Screen { session, pty, ansi, json, .. }) => {
             let form = match (ansi, json) {
                 (_, true) => look::Form::Json,
@@ -131,41 +138,21 @@ fn dispatch(command: Command) -> Result<i32, Failure> {
             };
             look::verb(&context, session.as_deref(), pty, form)
         }
-        Some(Verb::Output { session, pty, follow, lines, raw }) => {
+        Some(Verb::Output { session, pty, follow, lines, raw, .. }) => {
             output::verb(&context, session.as_deref(), pty, follow, lines, raw)
         }
-        Some(Verb::Send { session, chunks, pty }) => send::verb(&context, &session, pty, &chunks),
-        Some(Verb::Wait { session, condition, timeout, pty }) => {
+        Some(Verb::Send { session, chunks, pty, .. }) => send::verb(&context, &session, pty, &chunks),
+        Some(Verb::Wait { session, condition, timeout, pty, .. }) => {
             wait::verb(&context, session.as_deref(), pty, &condition, timeout.as_deref())
         }
-        Some(Verb::Ls { json, watch }) => ls::verb(&context, json, watch),
-        Some(Verb::Kill { session, all, force }) => kill::verb(&context, session.as_deref(), all, force),
-        Some(Verb::Restart { session }) => restart(&context, session.as_deref()),
-        Some(Verb::Status { json }) => status::verb(&context, json),
-        Some(Verb::Trust { workspace, yes }) => trust::verb(&context, workspace.as_deref(), yes),
+        Some(Verb::Ls { json, watch, .. }) => ls::verb(&context, json, watch),
+        Some(Verb::Kill { session, all, force, .. }) => kill::verb(&context, session.as_deref(), all, force),
+        Some(Verb::Restart { session, .. }) => restart(&context, session.as_deref()),
+        Some(Verb::Status { json, .. }) => status::verb(&context, json),
+        Some(Verb::Trust { workspace, yes, .. }) => trust::verb(&context, workspace.as_deref(), yes),
         Some(Verb::Shutdown) => shutdown(&context),
         Some(Verb::Logs { follow, lines }) => logs::verb(&context, follow, lines),
         Some(_) => Ok(0),
-    }
-}
-
-/// An option that the verb has no use for, and who has: none is ignored in silence.
-fn useless(command: &Command) -> Option<(&'static str, &'static str)> {
-    use Verb::Completions;
-    use Verb::Logs;
-    use Verb::Man;
-    use Verb::Restart;
-    use Verb::Shutdown;
-    use Verb::Status;
-    use Verb::Trust;
-    let starts = matches!(command.verb, None | Some(Restart { .. } | Status { .. } | Trust { .. }));
-    let daemon = !matches!(command.verb, Some(Completions { .. } | Man { .. } | Trust { .. } | Logs { .. } | Shutdown));
-    if command.global.config.is_some() && !starts {
-        Some(("--config", "it counts where a session is started: `coop`, `coop restart`, `coop status`, `coop trust`"))
-    } else if command.global.idle_exit.is_some() && !daemon {
-        Some(("--idle-exit", "it counts where the daemon is spoken to or started"))
-    } else {
-        None
     }
 }
 

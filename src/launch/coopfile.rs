@@ -63,7 +63,7 @@ fn user_file(named: Option<&Path>, host: &Host) -> Result<Option<(PathBuf, Strin
         let path = host.absolute(path)?;
         return match read_text(&path)? {
             Some(text) => Ok(Some((path, text))),
-            None => Err(LaunchError::ReadConfig { path, source: io::ErrorKind::NotFound.into() }),
+            None => Err(LaunchError::NoConfig { path }),
         };
     }
     for path in [host.config_home().join("coop/default.toml"), host.coop_home.join("config/default.toml")] {

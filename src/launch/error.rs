@@ -17,6 +17,8 @@ pub enum LaunchError {
     RefusedWorkspace { path: PathBuf, why: &'static str },
     #[error("{}: {source}", shown(path))]
     ReadConfig { path: PathBuf, source: io::Error },
+    #[error("{}: no such file", shown(path))]
+    NoConfig { path: PathBuf },
     #[error("{}: {why}", shown(path))]
     OddConfig { path: PathBuf, why: &'static str },
     #[error("{0}")]
@@ -59,6 +61,9 @@ impl LaunchError {
             Self::NoProgram { key, .. } => format!("install it, or correct {key} in coop.toml"),
             Self::MissingMount { .. } => "create it, or take the line out of [mounts]".to_owned(),
             Self::LeadsOut { .. } => "write the path without the symlink".to_owned(),
+            Self::NoConfig { .. } => {
+                "--config names a file with your own settings; without it ~/.config/coop/default.toml counts".to_owned()
+            }
             Self::NoHome { .. } => "set HOME".to_owned(),
             Self::NoCurrentDirectory => "`cd` to one that exists, or name a directory".to_owned(),
             Self::NotUtf8 { .. } => "rename it, or name it by a path that is UTF-8".to_owned(),

@@ -36,7 +36,9 @@ fn a_wrong_file_of_the_users_own_is_an_error_too() {
         "1",
         "nonsense",
     ]);
-    home.coop(&["--config", "/no/such/file", "-d"]).fails_with(2).complains_of(&["/no/such/file"]);
+    home.coop(&["--config", "/no/such/file", "-d"])
+        .fails_with(2)
+        .complains_of(&["coop: /no/such/file: no such file", "hint: "]);
 }
 
 #[test]

@@ -92,3 +92,34 @@ fn readme_begins_with_the_two_commands() {
     let first = |command: &str| text.find(command).unwrap_or_else(|| panic!("README does not name {command}"));
     assert!(first("cargo run --release").max(first("tests/run")) < 2500, "the two commands come first");
 }
+
+#[test]
+fn a_wrong_command_line_is_one_line_and_a_hint() {
+    let home = Home::new();
+    for (args, words) in [
+        (&["atach"][..], &["no command `atach`", "`coop attach`"][..]),
+        (&["claude"], &["`coop -- claude`"]),
+        (&["--bogus"], &["--bogus"]),
+        (&["attach", "--pty", "x"], &["a terminal is a number", "`coop attach --help`"]),
+        (&["--config", "/x", "ls"], &["--config", "`coop restart`"]),
+        (&["ls", "--config", "/x"], &["--config"]),
+        (&["man", "--idle-exit", "3"], &["--idle-exit"]),
+    ] {
+        let ran = home.coop(args).fails_with(2).complains_of(words);
+        let lines: Vec<&str> = ran.err.lines().collect();
+        assert!(
+            matches!(lines[..], [error, hint] if error.starts_with("coop: ") && hint.starts_with("hint: ")),
+            "{lines:?}"
+        );
+        assert_eq!(ran.out, "");
+    }
+    for (verb, option, shown) in [
+        ("ls", "--config", false),
+        ("status", "--config", true),
+        ("man", "--idle-exit", false),
+        ("ls", "--idle-exit", true),
+    ] {
+        assert_eq!(home.coop(&[verb, "--help"]).ok().out.contains(option), shown, "{verb} {option}");
+    }
+    assert!(!home.coop_home().exists(), "something was started");
+}
