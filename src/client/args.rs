@@ -188,6 +188,9 @@ pub enum Verb {
         /// Without the 5 seconds of grace
         #[arg(short, long)]
         force: bool,
+        /// Also what persists, such as agents' logins; of a killed session too
+        #[arg(long)]
+        forget: bool,
         #[command(flatten)]
         daemon: Daemon,
     },

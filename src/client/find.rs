@@ -8,6 +8,7 @@ use crate::client::failure::GENERAL;
 use crate::client::failure::NO_SESSION;
 use crate::launch::workspace;
 use crate::name::SessionName;
+use crate::proto::door::Kept;
 use crate::proto::door::List;
 use crate::proto::door::Row;
 use std::path::Path;
@@ -16,12 +17,27 @@ use std::path::Path;
 pub fn session(context: &Context, daemon: &mut Daemon, wanted: Option<&str>) -> Result<Row, Failure> {
     let rows = daemon.call(List {})?;
     match wanted {
-        Some(text) if text.contains('/') || text == "." || text == ".." => {
-            of_workspace(context, rows, Some(Path::new(text)))
-        }
+        Some(text) if is_path(text) => of_workspace(context, rows, Some(Path::new(text))),
         Some(text) => named(rows, text),
         None => of_workspace(context, rows, None),
     }
+}
+
+fn is_path(text: &str) -> bool {
+    text.contains('/') || text == "." || text == ".."
+}
+
+/// Of the names of which only files are left, those that are meant.
+pub fn kept(context: &Context, kept: Vec<Kept>, wanted: Option<&str>) -> Vec<SessionName> {
+    let is_meant = |kept: &Kept| match wanted {
+        Some(name) if !is_path(name) => kept.name.as_str() == name,
+        path => {
+            let path = path.map(Path::new);
+            let meant = workspace::meant_by(path, context.config.as_deref(), &context.host);
+            meant.is_ok_and(|meant| kept.workspace.as_ref() == Some(&meant))
+        }
+    };
+    kept.into_iter().filter(is_meant).map(|kept| kept.name).collect()
 }
 
 fn named(rows: Vec<Row>, text: &str) -> Result<Row, Failure> {

@@ -36,6 +36,7 @@ use crate::client::connect::Daemon;
 use crate::client::failure::BAD_ARGUMENTS;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
+use crate::client::kill::Manner;
 use crate::home::CoopHome;
 use crate::launch::host::Host;
 use crate::proto::door::Restart;
@@ -146,7 +147,9 @@ fn dispatch(mut command: Command) -> Result<i32, Failure> {
             wait::verb(&context, session.as_deref(), pty, &condition, timeout.as_deref())
         }
         Some(Verb::Ls { json, watch, .. }) => ls::verb(&context, json, watch),
-        Some(Verb::Kill { session, all, force, .. }) => kill::verb(&context, session.as_deref(), all, force),
+        Some(Verb::Kill { session, all, force, forget, .. }) => {
+            kill::verb(&context, session.as_deref(), all, Manner { force, forget })
+        }
         Some(Verb::Restart { session, .. }) => restart(&context, session.as_deref()),
         Some(Verb::Status { json, .. }) => status::verb(&context, json),
         Some(Verb::Trust { workspace, yes, .. }) => trust::verb(&context, workspace.as_deref(), yes),

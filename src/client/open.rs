@@ -18,6 +18,7 @@ use crate::launch::workspace;
 use crate::name::PtyId;
 use crate::name::SessionName;
 use crate::proto::door::Create;
+use crate::proto::door::Created;
 use crate::proto::door::List;
 use crate::proto::door::Restart;
 use crate::proto::door::Role;
@@ -82,7 +83,7 @@ pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row, from: Option<&P
             let meant = workspace::meant_by(from, context.config.as_deref(), &context.host);
             let from = if meant.is_ok_and(|meant| meant == row.workspace) { from } else { Some(&*row.workspace) };
             let launch = plan(context, from, Some(row.name.clone()), agent)?;
-            send(daemon, launch, false).map(drop)
+            send(context, daemon, launch, false).map(drop)
         }
     }
 }
@@ -90,7 +91,7 @@ pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row, from: Option<&P
 fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target, Failure> {
     let launch = plan(context, open.workspace.as_deref(), open.name.clone(), open.command.clone())?;
     let (pty, detach_key) = (PtyId::AGENT, launch.session.detach_key);
-    let session = send(daemon, launch, open.name.is_none())?;
+    let session = send(context, daemon, launch, open.name.is_none())?;
     if !open.detach {
         let key = DetachKeys::new(detach_key).describe();
         context.note(&format!("session {session} is new; {key} d detaches, {key} ? shows the keys"));
@@ -98,9 +99,14 @@ fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target,
     Ok(Target { session, pty, role: Role::Terminal, detach_key, end_of_input: None, is_new: true })
 }
 
-fn send(daemon: &mut Daemon, launch: Launch, renameable: bool) -> Result<SessionName, Failure> {
+fn send(context: &Context, daemon: &mut Daemon, launch: Launch, renameable: bool) -> Result<SessionName, Failure> {
     let Launch { session, boxed, .. } = launch;
-    Ok(daemon.call(Create { session, boxed, size: screen::size(), renameable })?.name)
+    let Created { name, taken_from, .. } = daemon.call(Create { session, boxed, size: screen::size(), renameable })?;
+    if let Some(workspace) = taken_from {
+        let workspace = workspace.display();
+        context.note(&format!("session {name} takes over what the last one of this name, of {workspace}, had kept"));
+    }
+    Ok(name)
 }
 
 /// Works out the session; asks for trust where a project wants more than its user's own settings give.

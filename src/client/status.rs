@@ -10,6 +10,7 @@ use crate::launch::Wishes;
 use crate::launch::error::LaunchError;
 use crate::launch::trust;
 use crate::proto::door::DaemonStatus;
+use crate::proto::door::Kept;
 use crate::proto::door::Status;
 use crate::session::state::State;
 use serde::Serialize;
@@ -28,6 +29,7 @@ struct Shown {
     /// Why no session could be made here.
     problem: Option<String>,
     sessions: Vec<crate::proto::door::Row>,
+    kept: Vec<Kept>,
 }
 
 #[derive(Serialize)]
@@ -86,6 +88,7 @@ fn collect(context: &Context, status: DaemonStatus, coopfile: Coopfile, planned:
         agent: launch.map(|launch| launch.session.agent),
         problem,
         sessions: status.sessions,
+        kept: status.kept,
     }
 }
 
@@ -116,7 +119,12 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
     };
     writeln!(out, "Network   {network}")?;
     let running = shown.sessions.iter().filter(|row| row.state == State::Running).count();
-    writeln!(out, "Sessions  {} ({running} running)", shown.sessions.len())
+    writeln!(out, "Sessions  {} ({running} running)", shown.sessions.len())?;
+    if !shown.kept.is_empty() {
+        let names: Vec<&str> = shown.kept.iter().map(|kept| kept.name.as_str()).collect();
+        writeln!(out, "Kept      {}", fitted(&names.join(" ")))?;
+    }
+    Ok(())
 }
 
 /// Cut to what is left of 80 columns beside the label; nothing in it moves the cursor.

@@ -9,6 +9,7 @@ use crate::name::SessionName;
 use crate::proto::door::Attach;
 use crate::proto::door::Create;
 use crate::proto::door::Created;
+use crate::proto::door::Kept;
 use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
@@ -60,6 +61,10 @@ impl Handle {
         self.ask(ToSupervisor::List).await
     }
 
+    pub async fn kept(&self) -> Result<Vec<Kept>, Refusal> {
+        self.ask(ToSupervisor::Kept).await
+    }
+
     pub async fn create(&self, create: Box<Create>) -> Result<Created, Refusal> {
         self.ask(|reply| ToSupervisor::Create(create, reply)).await?
     }
@@ -79,14 +84,14 @@ impl Handle {
     }
 
     pub async fn kill(&self, kill: Kill) -> Result<(), Refusal> {
-        let Kill { session, force } = kill;
-        match self.ask_session(&session, |reply| ToSession::Kill { force, reply }).await {
+        let Kill { force, forget, .. } = kill;
+        match self.ask_session(&kill.session, |reply| ToSession::Kill { force, forget, reply }).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.code == RefusalCode::NoSession => {
-                self.ask(|reply| ToSupervisor::RemoveLost(session, reply)).await?
+                self.ask(|reply| ToSupervisor::RemoveLost(kill, reply)).await?
             }
             Err(refusal) if refusal.code == RefusalCode::WrongState => {
-                self.ask(|reply| ToSupervisor::KillSilent(session, reply)).await?
+                self.ask(|reply| ToSupervisor::KillSilent(kill, reply)).await?
             }
             Err(refusal) => Err(refusal),
         }

@@ -6,6 +6,7 @@ pub mod changes;
 pub mod create;
 pub mod guard;
 pub mod handle;
+pub mod kept;
 pub mod link;
 pub mod log;
 pub mod remove;

@@ -2,6 +2,7 @@
 
 use crate::daemon::create;
 use crate::daemon::create::SESSION_FILE;
+use crate::daemon::kept;
 use crate::sandbox::persist;
 use std::fs;
 use std::io;
@@ -12,33 +13,42 @@ use std::path::PathBuf;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 
-/// Removes a killed session's own files; what is to persist is put aside first. A few at a time: trees are removed as
+/// Removes a killed session's own files; what is to persist is put aside first, or with `forget` removed as well. A few at a time: trees are removed as
 /// fast as the disk lets them, and each walk holds descriptors.
-pub async fn in_background(directory: PathBuf) -> io::Result<()> {
+pub async fn in_background(directory: PathBuf, forget: bool) -> io::Result<()> {
     static REMOVALS: Semaphore = Semaphore::const_new(4);
     let _permit = REMOVALS.acquire().await.map_err(io::Error::other)?;
     // A thread of its own, for the walk goes as deep as the box made its directories, and so does its stack.
     let (done, removed) = oneshot::channel();
     let walk = std::thread::Builder::new().stack_size(1 << 30);
-    walk.spawn(move || drop(done.send(remove_session(&directory))))?;
+    walk.spawn(move || drop(done.send(remove_session(&directory, forget))))?;
     removed.await.map_err(io::Error::other)?
 }
 
-fn remove_session(directory: &Path) -> io::Result<()> {
+fn remove_session(directory: &Path, forget: bool) -> io::Result<()> {
     let (home, kept) = (directory.join("upper/home"), directory.join("persist"));
-    if let Some(session) = create::read_session_file(directory).filter(|_| home.is_dir()) {
+    if forget {
+        remove_tree(&kept)?;
+    } else if let Some(session) = create::read_session_file(directory).filter(|_| home.is_dir()) {
+        kept::record(directory, &session.workspace)?;
         ignore_existing(fs::DirBuilder::new().mode(0o700).create(&kept))?;
         persist::move_all(&home, &kept, &session.persist)?;
+        persist::prune(&kept, &session.persist)?;
     }
     remove_trees(directory)?;
     ignore_missing(fs::remove_file(directory.join(SESSION_FILE)))?;
-    for empty in [&kept, directory] {
-        match fs::remove_dir(empty) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            other => ignore_missing(other)?,
-        }
+    remove_if_empty(&kept)?;
+    if !kept.exists() {
+        ignore_missing(fs::remove_file(directory.join(kept::RECORD)))?;
     }
-    Ok(())
+    remove_if_empty(directory)
+}
+
+fn remove_if_empty(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+        other => ignore_missing(other),
+    }
 }
 
 /// Removes the writable layers.

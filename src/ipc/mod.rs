@@ -191,16 +191,21 @@ async fn respond(writer: &mut FrameWriter, handle: &Handle, request: Request, bo
         Request::Kill(call) => answer(writer, &call, handle.kill(call.clone()).await).await,
         Request::Restart(call) => answer(writer, &call, handle.restart(&call.session).await).await,
         Request::Status(call) => {
-            let status = handle.list().await.map(|sessions| DaemonStatus {
-                pid: std::process::id(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                uptime_s: born.elapsed().as_secs(),
-                sessions,
-            });
+            let status = status(handle, born).await;
             answer(writer, &call, status).await
         }
         Request::Attach(_) | Request::Watch(_) | Request::Shutdown(_) => Ok(()),
     }
+}
+
+async fn status(handle: &Handle, born: Instant) -> Result<DaemonStatus, Refusal> {
+    Ok(DaemonStatus {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_s: born.elapsed().as_secs(),
+        sessions: handle.list().await?,
+        kept: handle.kept().await?,
+    })
 }
 
 async fn watch(connection: Connection, handle: &Handle, call: &Watch) -> io::Result<()> {

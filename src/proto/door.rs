@@ -100,6 +100,9 @@ pub struct Created {
     pub name: SessionName,
     /// Several clients may create at once: the workspace had got its session already.
     pub existed: bool,
+    /// The name had been another workspace's, and what that one's session had kept is this one's now.
+    #[serde(default)]
+    pub taken_from: Option<PathBuf>,
 }
 
 /// Turns this connection into a terminal of the session.
@@ -181,6 +184,9 @@ pub struct Kill {
     pub session: SessionName,
     /// No grace: SIGKILL at once.
     pub force: bool,
+    /// What persists goes too, also where nothing else is left of the session.
+    #[serde(default)]
+    pub forget: bool,
 }
 call!(Kill -> ());
 
@@ -201,6 +207,16 @@ pub struct DaemonStatus {
     pub version: String,
     pub uptime_s: u64,
     pub sessions: Vec<Row>,
+    #[serde(default)]
+    pub kept: Vec<Kept>,
+}
+
+/// A name of which no session is left, but files that the next one of that name gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    pub name: SessionName,
+    /// `None`: an earlier release did not write it down.
+    pub workspace: Option<PathBuf>,
 }
 
 /// Ends the daemon and its guard; sessions live on. This message never changes: any release can end any other.

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::fcntl::RenameFlags;
 use nix::sys::stat::Mode;
+use nix::unistd::UnlinkatFlags;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Component;
@@ -37,6 +38,20 @@ fn move_one(from: &Path, to: &Path, inside: &Path) -> io::Result<()> {
         Ok(()) | Err(Errno::EEXIST | Errno::ENOENT) => Ok(()),
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// Removes the empty directories that were only made to hold one of `inside`, so that nothing but what is kept is there.
+pub fn prune(root: &Path, inside: &[PathBuf]) -> io::Result<()> {
+    for parent in inside.iter().flat_map(|path| path.ancestors().skip(1)) {
+        let (Some(above), Some(name)) = (parent.parent(), parent.file_name()) else { continue };
+        let Some(above) = directory_below(root, above, false)? else { continue };
+        match nix::unistd::unlinkat(&above, name, UnlinkatFlags::RemoveDir) {
+            // ENOTDIR: it is a link or a file, and was kept as that.
+            Ok(()) | Err(Errno::ENOENT | Errno::ENOTEMPTY | Errno::ENOTDIR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
 }
 
 /// The directory `below` of `root`, one real directory at a time. `None`: it is not there, or a link is in the way.
@@ -105,6 +120,18 @@ mod tests {
         std::os::unix::fs::symlink(scratch.at("hosts"), scratch.at("home/.config")).unwrap();
         move_all(&scratch.at("home"), &scratch.at("kept"), &[".config/opencode".into()]).unwrap();
         assert!(scratch.at("hosts/opencode").exists() && !scratch.at("kept/.config/opencode").exists());
+    }
+
+    #[test]
+    fn directories_that_hold_nothing_kept_are_pruned_and_links_are_not_followed() {
+        let scratch = Scratch::new();
+        fs::create_dir_all(scratch.at("hosts/share")).unwrap();
+        fs::create_dir_all(scratch.at("kept/.config")).unwrap();
+        fs::create_dir_all(scratch.at("kept/.cache/x/kept")).unwrap();
+        std::os::unix::fs::symlink(scratch.at("hosts"), scratch.at("kept/.local")).unwrap();
+        prune(&scratch.at("kept"), &[".config/a".into(), ".local/share/a".into(), ".cache/x/a".into()]).unwrap();
+        assert!(!scratch.at("kept/.config").exists() && scratch.at("hosts/share").exists());
+        assert!(scratch.at("kept/.cache/x/kept").exists());
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod documents;
 mod endings;
 mod first_command;
 mod flow;
+mod kept;
 mod many;
 mod names;
 mod places;

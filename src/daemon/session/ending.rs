@@ -17,7 +17,7 @@ impl Session {
         let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
         drop((link, pidfd, ptys));
         let removed = match &killing {
-            Some(_) => remove::in_background(directory.clone()).await,
+            Some(killing) => remove::in_background(directory.clone(), killing.forget).await,
             None => {
                 tracing::warn!(session = %spec.name, "a session was lost: its init is gone");
                 Ok(())

@@ -60,6 +60,8 @@ pub enum ToSession {
     Restart(oneshot::Sender<Result<(), Refusal>>),
     Kill {
         force: bool,
+        /// What persists goes too.
+        forget: bool,
         reply: oneshot::Sender<Result<(), Refusal>>,
     },
     /// A client of this terminal can read the ring itself, from this offset on.
@@ -103,6 +105,7 @@ struct Pty {
 #[derive(Debug)]
 struct Killing {
     kill_at: Duration,
+    forget: bool,
     replies: Vec<oneshot::Sender<Result<(), Refusal>>>,
 }
 
@@ -288,7 +291,7 @@ impl Session {
                 self.perform(effects).await;
                 drop(reply.send(Ok(())));
             }
-            ToSession::Kill { force, reply } => self.on_kill(force, reply).await,
+            ToSession::Kill { force, forget, reply } => self.on_kill(force, forget, reply).await,
             ToSession::WantDirect { pty, client, at } => {
                 self.tell_init(&ToInit::Follow { pty, at: Some(at), holds: true, client }).await;
             }
@@ -310,9 +313,11 @@ impl Session {
         }
     }
 
-    async fn on_kill(&mut self, force: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
+    async fn on_kill(&mut self, force: bool, forget: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
         let now = self.now();
-        let killing = self.killing.get_or_insert(Killing { kill_at: now + KILL_GRACE, replies: Vec::new() });
+        let killing =
+            self.killing.get_or_insert(Killing { kill_at: now + KILL_GRACE, forget: false, replies: Vec::new() });
+        killing.forget |= forget;
         killing.replies.push(reply);
         if force {
             killing.kill_at = now;

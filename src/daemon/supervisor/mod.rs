@@ -4,14 +4,18 @@ use crate::daemon::adopt::Found;
 use crate::daemon::changes::Changes;
 use crate::daemon::create;
 use crate::daemon::create::Born;
+use crate::daemon::kept;
 use crate::daemon::session::Session;
 use crate::daemon::session::ToSession;
+use crate::daemon::supervisor::claim::Claim;
 use crate::home::CoopHome;
 use crate::name::SessionName;
 use crate::proto::control::Report;
 use crate::proto::door::Clients;
 use crate::proto::door::Create;
 use crate::proto::door::Created;
+use crate::proto::door::Kept;
+use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
@@ -21,6 +25,7 @@ use crate::session::state::State;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -31,6 +36,7 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+mod claim;
 mod removing;
 mod silent;
 
@@ -50,14 +56,16 @@ pub enum ToSupervisor {
         name: SessionName,
         adopted: io::Result<Box<(Born, Report)>>,
     },
-    KillSilent(SessionName, oneshot::Sender<Result<(), Refusal>>),
+    KillSilent(Kill, oneshot::Sender<Result<(), Refusal>>),
     /// What became of a creation.
     Made {
         name: SessionName,
         made: Result<Box<Made>, Refusal>,
     },
-    /// Removes the files of a lost session.
-    RemoveLost(SessionName, oneshot::Sender<Result<(), Refusal>>),
+    /// Removes the files of a lost session, or what is kept of one that was killed.
+    RemoveLost(Kill, oneshot::Sender<Result<(), Refusal>>),
+    /// The names of which only kept files are left.
+    Kept(oneshot::Sender<Vec<Kept>>),
     /// A session's init is gone.
     Ended {
         name: SessionName,
@@ -94,10 +102,12 @@ enum Entry {
         session: SessionSpec,
         /// It was lost: what it had written stays, even if it cannot be started.
         revived: bool,
+        /// The workspace whose kept files it gets.
+        taken_from: Option<PathBuf>,
         waiting: Vec<oneshot::Sender<Result<Created, Refusal>>>,
     },
     /// Its files are being removed, and its name is not free yet.
-    Removing(SessionSpec),
+    Removing,
     Live(mpsc::Sender<ToSession>, SessionSpec),
     /// Its processes live, but its init has not answered this daemon (it is stopped, or may not be looked into).
     Silent(Found),
@@ -219,17 +229,18 @@ impl Supervisor {
     }
 
     async fn on_message(&mut self, message: ToSupervisor) {
-        if !matches!(message, ToSupervisor::List(_) | ToSupervisor::Find(..)) {
+        if !matches!(message, ToSupervisor::List(_) | ToSupervisor::Kept(_) | ToSupervisor::Find(..)) {
             self.changes.announce();
         }
         match message {
             ToSupervisor::List(reply) => self.list(reply),
             ToSupervisor::Find(name, reply) => drop(reply.send(self.find(&name))),
             ToSupervisor::Adopted { name, adopted } => self.on_adopted(&name, adopted),
-            ToSupervisor::KillSilent(name, reply) => self.kill_silent(name, reply),
+            ToSupervisor::KillSilent(kill, reply) => self.kill_silent(kill, reply),
             ToSupervisor::Create(create, reply) => self.create(*create, reply),
             ToSupervisor::Made { name, made } => self.on_made(&name, made),
-            ToSupervisor::RemoveLost(name, reply) => self.remove_lost(name, reply),
+            ToSupervisor::RemoveLost(kill, reply) => self.remove_lost(&kill, reply),
+            ToSupervisor::Kept(reply) => drop(reply.send(kept::all(&self.home))),
             ToSupervisor::AskAgain(name) => {
                 if matches!(self.sessions.get(&name), Some(Entry::Silent(_))) {
                     self.ask_again(&name);
@@ -256,7 +267,7 @@ impl Supervisor {
                 let hint = format!("if it was stopped, `kill -CONT {}`; `coop kill {name}` ends it", found.pid);
                 Err(Refusal::new(RefusalCode::WrongState, text).hinted(hint))
             }
-            Some(Entry::Building { .. } | Entry::Removing(_)) | None => Err(Refusal::no_session(name)),
+            Some(Entry::Building { .. } | Entry::Removing) | None => Err(Refusal::no_session(name)),
         }
     }
 
@@ -290,12 +301,12 @@ impl Supervisor {
 
     fn create(&mut self, create: Create, reply: oneshot::Sender<Result<Created, Refusal>>) {
         let Create { mut session, boxed, size, renameable } = create;
-        let revived = match self.claim(&mut session, renameable) {
-            Claim::Free { revived } => revived,
+        let (revived, taken_from) = match self.claim(&mut session, renameable) {
+            Claim::Free { revived, taken_from } => (revived, taken_from),
             Claim::Ours(name) => {
                 match self.sessions.get_mut(&name) {
                     Some(Entry::Building { waiting, .. }) => waiting.push(reply),
-                    _ => drop(reply.send(Ok(Created { name, existed: true }))),
+                    _ => drop(reply.send(Ok(Created { name, existed: true, taken_from: None }))),
                 }
                 return;
             }
@@ -304,7 +315,10 @@ impl Supervisor {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         session.created_unix_s = now;
         let name = session.name.clone();
-        self.sessions.insert(name.clone(), Entry::Building { session: session.clone(), revived, waiting: vec![reply] });
+        self.sessions.insert(
+            name.clone(),
+            Entry::Building { session: session.clone(), revived, taken_from, waiting: vec![reply] },
+        );
         let (home, address, open_files) = (self.home.clone(), self.address.clone(), self.open_files);
         tokio::spawn(async move {
             let born = create::create(&home, &session, boxed, size, open_files).await;
@@ -314,39 +328,10 @@ impl Supervisor {
         });
     }
 
-    /// Finds a name for a new session.
-    fn claim(&self, session: &mut SessionSpec, renameable: bool) -> Claim {
-        let base = session.name.clone();
-        for number in 2.. {
-            let holder = match self.sessions.get(&session.name) {
-                Some(Entry::Building { session, .. } | Entry::Live(_, session)) => Some(session.workspace.clone()),
-                Some(Entry::Silent(found)) => Some(found.workspace.clone()),
-                Some(Entry::Removing(session)) => return Claim::Taken(removing::refusal(&session.name)),
-                None => create::read_session_file(&self.home.session(&session.name)).map(|lost| lost.workspace),
-            };
-            let is_lost = !self.sessions.contains_key(&session.name);
-            match holder {
-                None => break,
-                // A lost session of the same workspace is started again, on what it had written.
-                Some(workspace) if is_lost && workspace == session.workspace => {
-                    return Claim::Free { revived: true };
-                }
-                Some(workspace) if renameable && workspace == session.workspace => {
-                    return Claim::Ours(session.name.clone());
-                }
-                Some(_) if renameable => session.name = base.numbered(number),
-                Some(workspace) => {
-                    let text = format!("there is a session {} already, in {}", session.name, workspace.display());
-                    let hint = format!("`coop attach {}`, or choose another name with -n", session.name);
-                    return Claim::Taken(Refusal::new(RefusalCode::Exists, text).hinted(hint));
-                }
-            }
-        }
-        Claim::Free { revived: false }
-    }
-
     fn on_made(&mut self, name: &SessionName, made: Result<Box<Made>, Refusal>) {
-        let Some(Entry::Building { session: spec, revived, waiting }) = self.sessions.remove(name) else { return };
+        let Some(Entry::Building { session: spec, revived, taken_from, waiting }) = self.sessions.remove(name) else {
+            return;
+        };
         let started = made.and_then(|made| {
             tracing::info!(session = %name, pid = made.born.pid, "created");
             let Made { session, born } = *made;
@@ -358,23 +343,14 @@ impl Supervisor {
         let failed = started.as_ref().err().cloned();
         let answer = move || {
             for (index, reply) in waiting.into_iter().enumerate() {
-                let created = Created { name: name.clone(), existed: index > 0 };
+                let created = Created { name: name.clone(), existed: index > 0, taken_from: taken_from.clone() };
                 drop(reply.send(started.clone().map(|()| created)));
             }
         };
         let Some(refusal) = failed else { return answer() };
         tracing::warn!(session = %spec.name, error = %refusal, "a session could not be created");
-        if revived { answer() } else { self.remove(spec, |_| answer()) }
+        if revived { answer() } else { self.remove(spec.name, false, |_| answer()) }
     }
-}
-
-enum Claim {
-    Free {
-        revived: bool,
-    },
-    /// Another client is creating, or has just created, the very session.
-    Ours(SessionName),
-    Taken(Refusal),
 }
 
 fn lost_row(spec: SessionSpec) -> Row {

@@ -1,31 +1,40 @@
 //! Sessions whose files are being removed: beside the supervisor, for a box may have left a great many.
 
 use crate::daemon::create;
+use crate::daemon::kept;
 use crate::daemon::remove;
 use crate::daemon::supervisor::Entry;
 use crate::daemon::supervisor::Supervisor;
 use crate::daemon::supervisor::ToSupervisor;
 use crate::name::SessionName;
+use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
-use crate::session::spec::SessionSpec;
 use tokio::sync::oneshot;
 
 impl Supervisor {
-    pub(super) fn remove_lost(&mut self, name: SessionName, reply: oneshot::Sender<Result<(), Refusal>>) {
-        let directory = self.home.session(&name);
-        let lost = create::read_session_file(&directory).filter(|_| !self.sessions.contains_key(&name));
-        let Some(session) = lost else { return drop(reply.send(Err(Refusal::no_session(&name)))) };
-        self.remove(session, |removed| drop(reply.send(removed)));
+    pub(super) fn remove_lost(&mut self, kill: &Kill, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let name = &kill.session;
+        let directory = self.home.session(name);
+        let is_there = create::read_session_file(&directory).is_some() || kill.forget && kept::has_files(&directory);
+        if !is_there || self.sessions.contains_key(name) {
+            return drop(reply.send(Err(Refusal::no_session(name))));
+        }
+        self.remove(name.clone(), kill.forget, |removed| drop(reply.send(removed)));
     }
 
     /// Removes a session's files beside the supervisor. Its name is free before `then` is told.
-    pub(super) fn remove(&mut self, session: SessionSpec, then: impl FnOnce(Result<(), Refusal>) + Send + 'static) {
-        let (name, address) = (session.name.clone(), self.address.clone());
+    pub(super) fn remove(
+        &mut self,
+        name: SessionName,
+        forget: bool,
+        then: impl FnOnce(Result<(), Refusal>) + Send + 'static,
+    ) {
+        let address = self.address.clone();
         let directory = self.home.session(&name);
-        self.sessions.insert(name.clone(), Entry::Removing(session));
+        self.sessions.insert(name.clone(), Entry::Removing);
         tokio::spawn(async move {
-            let removed = remove::in_background(directory.clone()).await.map_err(|error| {
+            let removed = remove::in_background(directory.clone(), forget).await.map_err(|error| {
                 tracing::warn!(session = %name, %error, "not all of its files could be removed");
                 Refusal::new(RefusalCode::Failed, format!("cannot remove {}: {error}", directory.display()))
             });

@@ -13,6 +13,7 @@ use crate::daemon::watch::watched;
 use crate::name::SessionName;
 use crate::proto::control::Report;
 use crate::proto::door::Clients;
+use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
@@ -103,7 +104,8 @@ impl Supervisor {
     }
 
     /// Ends a session whose init does not answer.
-    pub(super) fn kill_silent(&mut self, name: SessionName, reply: oneshot::Sender<Result<(), Refusal>>) {
+    pub(super) fn kill_silent(&mut self, kill: Kill, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let Kill { session: name, forget, .. } = kill;
         let Some(Entry::Silent(found)) = self.sessions.get(&name) else {
             return drop(reply.send(Err(Refusal::no_session(&name))));
         };
@@ -113,7 +115,7 @@ impl Supervisor {
         tokio::spawn(async move {
             let ended = async { pidfd?.readable().await.map(drop) }.await;
             let removed = match ended {
-                Ok(()) => remove::in_background(directory).await,
+                Ok(()) => remove::in_background(directory, forget).await,
                 Err(error) => Err(error),
             };
             address.send(ToSupervisor::Ended { name }).await.ok();

@@ -1,0 +1,61 @@
+//! What is left of a session that was killed: the files that persist, and beside them whose they are. A name made from a
+//! directory's is no proof of that: `web` may be another `web` next time.
+
+use crate::daemon::create::SESSION_FILE;
+use crate::home::CoopHome;
+use crate::name::SessionName;
+use crate::proto::control;
+use crate::proto::door::Kept;
+use serde::Deserialize;
+use serde::Serialize;
+use std::fs;
+use std::io;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Beside `persist`. Without it (an earlier release kept none) whoever has the name has the files.
+pub const RECORD: &str = "persist.json";
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    workspace: PathBuf,
+}
+
+/// The workspace that the kept files of a session's directory belong to, if there are any and it is known.
+pub fn owner(directory: &Path) -> Option<PathBuf> {
+    if !has_files(directory) {
+        return None;
+    }
+    let record: Record = serde_json::from_slice(&fs::read(directory.join(RECORD)).ok()?).ok()?;
+    Some(record.workspace)
+}
+
+pub fn has_files(directory: &Path) -> bool {
+    fs::read_dir(directory.join("persist")).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Written before anything is put aside, so that nothing ever lies there as nobody's.
+pub fn record(directory: &Path, workspace: &Path) -> io::Result<()> {
+    let temporary = directory.join(".persist.json.new");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let record = Record { workspace: workspace.to_owned() };
+    options.open(&temporary)?.write_all(&control::encode(&record))?;
+    fs::rename(temporary, directory.join(RECORD))
+}
+
+/// The names of which only such files are left, in order.
+pub fn all(home: &CoopHome) -> Vec<Kept> {
+    let Ok(entries) = fs::read_dir(home.sessions()) else { return Vec::new() };
+    let kept = |entry: fs::DirEntry| {
+        let directory = entry.path();
+        let name: SessionName = entry.file_name().to_str()?.parse().ok()?;
+        let only_kept = has_files(&directory) && !directory.join(SESSION_FILE).exists();
+        only_kept.then(|| Kept { name, workspace: owner(&directory) })
+    };
+    let mut all: Vec<Kept> = entries.flatten().filter_map(kept).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}

@@ -1,0 +1,75 @@
+//! What persists after a kill belongs to the workspace that it came from, until it is given away or forgotten.
+
+use crate::home::Home;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+/// A session of `dir`, killed, that has left a login.
+fn leave_a_login(home: &Home, dir: &str) -> PathBuf {
+    let dir = home.directory(dir);
+    let name = home.coop_in(&dir, &["-d", "--", "sleep", "1000"]).ok().out;
+    home.inside(name.trim(), &format!("mkdir ~/.claude; echo {} > ~/.claude/login", dir.display())).ok();
+    home.coop(&["kill", "-f", name.trim()]).ok();
+    dir
+}
+
+#[test]
+fn a_directory_of_the_same_name_does_not_get_the_logins_of_another() {
+    let home = Home::new();
+    let one = leave_a_login(&home, "a/web");
+    let record = home.coop_home().join("sessions/web/persist.json");
+    assert_eq!(fs::metadata(&record).unwrap().permissions().mode() & 0o777, 0o600);
+    let two = home.directory("b/web");
+    assert_eq!(home.coop_in(&two, &["-d", "--", "sleep", "1000"]).ok().out, "web-2\n");
+    assert_ne!(home.inside("web-2", "cat ~/.claude/login").code, 0);
+    assert_eq!(home.coop_in(&one, &["-d", "--", "sleep", "1000"]).ok().out, "web\n");
+    assert_eq!(home.inside("web", "cat ~/.claude/login").ok().out.trim(), one.to_str().unwrap());
+}
+
+#[test]
+fn a_name_that_is_asked_for_comes_with_what_it_kept_and_a_word() {
+    let home = Home::new();
+    let one = leave_a_login(&home, "a/web");
+    let ran = home.coop(&["-d", "-n", "web", "--", "sleep", "1000"]).ok();
+    ran.complains_of(&["web", "takes over", one.to_str().unwrap()]);
+    home.inside("web", "test -e ~/.claude/login").ok();
+    home.coop(&["kill", "-f", "web"]).ok();
+    // Now it is this workspace's.
+    assert_eq!(home.coop_in(&one, &["-d", "--", "sleep", "1000"]).ok().out, "web-2\n");
+}
+
+#[test]
+fn what_has_no_record_is_whose_the_name_is() {
+    let home = Home::new();
+    leave_a_login(&home, "a/web");
+    fs::remove_file(home.coop_home().join("sessions/web/persist.json")).unwrap();
+    let two = home.directory("b/web");
+    assert_eq!(home.coop_in(&two, &["-d", "--", "sleep", "1000"]).ok().out, "web\n");
+    home.inside("web", "test -e ~/.claude/login").ok();
+}
+
+#[test]
+fn kept_files_are_named_by_status_and_removed_by_kill_forget() {
+    let home = Home::new();
+    let one = leave_a_login(&home, "a/web");
+    leave_a_login(&home, "c/app");
+    leave_a_login(&home, "d/lib");
+    let kept = |home: &Home| {
+        let out = home.coop(&["status"]).ok().out;
+        out.lines().find_map(|line| line.strip_prefix("Kept      ")).map(str::to_owned)
+    };
+    assert_eq!(kept(&home).as_deref(), Some("app lib web"));
+    home.coop(&["kill", "web"]).fails_with(3);
+    home.coop(&["kill", "--forget", "nobody"]).fails_with(3);
+    // By directory and by name.
+    home.coop_in(&one, &["kill", "--forget"]).ok();
+    assert_eq!(kept(&home).as_deref(), Some("app lib"));
+    home.coop(&["kill", "--forget", "app"]).ok();
+    // With a session that lives.
+    home.coop(&["-d", "-n", "alive", "--", "sleep", "1000"]).ok();
+    home.inside("alive", "mkdir ~/.claude; touch ~/.claude/x").ok();
+    home.coop(&["kill", "--all", "--forget", "-f"]).ok();
+    assert_eq!(kept(&home), None);
+    assert_eq!(fs::read_dir(home.coop_home().join("sessions")).unwrap().count(), 0);
+}
