@@ -49,6 +49,8 @@ pub struct Forbidden {
     credentials: Vec<PathBuf>,
     agent_logins: Vec<PathBuf>,
     coop_home: Vec<PathBuf>,
+    /// The user's own settings: whoever writes there says what the next box may.
+    settings: Vec<PathBuf>,
 }
 
 impl Forbidden {
@@ -64,11 +66,13 @@ impl Forbidden {
         let configs = host.config_home().join("coop");
         let configs = [configs.join("default.toml"), configs];
         let logins = AGENT_LOGINS.iter().map(|login| host.home().join(login));
+        let settings = [host.home().join(".config/coop"), configs[1].clone(), configs[0].clone()];
         let homes = [host.coop_home.clone(), host.home().join(".coop")];
         Self {
             credentials: under_home.chain(moved).chain(configs).flat_map(both).collect(),
             agent_logins: logins.flat_map(both).collect(),
             coop_home: homes.into_iter().flat_map(both).collect(),
+            settings: settings.into_iter().flat_map(both).collect(),
         }
     }
 
@@ -81,6 +85,16 @@ impl Forbidden {
     /// Whether showing `path` would show a credential or coop's own directory, or a part of one.
     pub fn shows_secrets(&self, path: &Path) -> bool {
         self.credentials.iter().chain(&self.agent_logins).any(|secret| overlaps(path, secret)) || self.shows_coop(path)
+    }
+
+    /// Whether `path` is, or lies in, coop's own directory or the user's settings for it.
+    pub fn is_coops(&self, path: &Path) -> bool {
+        self.coop_home.iter().chain(&self.settings).any(|own| path.starts_with(own))
+    }
+
+    /// Whether `path` is, or lies in, a place where credentials are kept.
+    pub fn is_credential(&self, path: &Path) -> bool {
+        self.credentials.iter().any(|secret| path.starts_with(secret))
     }
 
     /// Whether showing `path` would show coop's own directory, or a part of it.

@@ -41,8 +41,9 @@ fn key(written: &HostPath) -> String {
     format!("mounts.\"{written}\"")
 }
 
-/// The user may show whatever they like, but for coop's own directory: it holds the daemon's socket, and whoever
-/// reaches that is out of the box.
+/// The user may show whatever they like, but for coop's own directory and settings: whoever reaches the daemon's socket,
+/// or writes what the next box may, is out of the box. What only contains those, or credentials, has them masked; a
+/// credential that is meant must be written as what it is, for a link to it may be anybody's.
 fn bind(
     written: &HostPath,
     target: &MountTarget,
@@ -54,8 +55,15 @@ fn bind(
     let missing = |source| LaunchError::MissingMount { key: key(written), path: path.clone(), source };
     let real = utf8("the mount", path.canonicalize().map_err(missing)?)?;
     let refused = |why: &str| Err(LaunchError::RefusedMount { key: key(written), why: why.to_owned() });
-    if forbidden.shows_coop(&real) {
-        return refused("it holds coop's own directory, and with it the way out of the box");
+    if real == Path::new("/") {
+        return refused("it is the whole host");
+    }
+    if forbidden.is_coops(&real) {
+        return refused("it is coop's own directory or settings, and with them the way out of the box");
+    }
+    if forbidden.is_credential(&real) && !forbidden.is_credential(&path) {
+        let why = format!("it leads to {}, where credentials are kept: write that path if you mean it", real.display());
+        return refused(&why);
     }
     if forbidden.shows_coop(&target.inside) {
         return refused("coop's own directory cannot be mounted over");

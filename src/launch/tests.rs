@@ -215,7 +215,7 @@ fn the_users_file_is_the_named_one_or_the_first_of_two_places() {
     assert_eq!(shell(&fixture), ["/bin/ls"]);
     let mut wishes = Wishes { user_config: Some("mine.toml".into()), ..Wishes::default() };
     let error = plan(&wishes, &fixture.host).unwrap_err();
-    assert!(matches!(error, LaunchError::ReadConfig { .. }), "{error}");
+    assert!(matches!(error, LaunchError::NoConfig { .. }), "{error}");
     assert_eq!(error.exit_code(), 2);
     wishes.user_config = Some(fixture.file("mine.toml", "[session]\nshell = '/bin/cp'\n"));
     assert_eq!(plan(&wishes, &fixture.host).unwrap().session.shell, ["/bin/cp"]);
@@ -281,12 +281,15 @@ fn mounts_exist_lead_where_they_say_and_never_to_coop() {
     assert_eq!((binds[0].read_only, binds[1].read_only), (false, true));
     assert!(mounts("'~/.ssh' = '/ssh'").is_ok(), "the user may");
     assert!(mounts("'~/missing' = '/m'").unwrap_err().starts_with("mounts.\"~/missing\""));
-    for coop in ["~", "~/.coop", "~/.coop/x", "/"] {
+    assert!(mounts("'~' = '/h'").is_ok(), "what must not be seen in it is masked");
+    assert!(mounts("'/' = '/m'").unwrap_err().contains("whole host"));
+    for coop in ["~/.coop", "~/.coop/x", "~/.config/coop", "~/.config/coop/default.toml"] {
         assert!(mounts(&format!("'{coop}' = '/m'")).unwrap_err().contains("coop's own"), "{coop}");
     }
     assert!(mounts("'~/p/data' = '/m'").unwrap_err().contains("leads to"));
     assert!(mounts("'~/d' = '/d'\n'~/d/evil' = '/m'").unwrap_err().contains("leads to"));
-    assert!(mounts("'~/d' = '/d:ro'\n'~/d/evil' = '/m'").is_ok());
+    assert!(mounts("'~/d' = '/d:ro'\n'~/d/evil' = '/m'").unwrap_err().contains("credentials are kept"));
+    assert!(mounts("'~/d' = '/d:ro'\n'~/d/sub' = '/m'").is_ok());
     assert!(mounts("'~/d' = '/m'\n'~/p' = '/m:ro'").unwrap_err().contains("both"));
     assert!(mounts("'~/d' = '/workspace'").unwrap_err().contains("hide the workspace"));
     let above = format!("'~/d' = '{}'", fixture.host.home().display());

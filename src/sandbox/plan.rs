@@ -98,7 +98,7 @@ pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
         ops.push(Op::Mask { at: secret.clone() });
     }
     ops.extend(masks::SOCKET_DIRECTORIES.iter().map(|at| Op::Mask { at: at.into() }));
-    hidden(&mut ops, spec, view);
+    hidden(&mut ops, spec, view, places);
     ops
 }
 
@@ -218,8 +218,14 @@ fn shared(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
     }
 }
 
-/// Every place at which a hidden host path would show through a bind that contains it.
-fn hidden(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
+/// Every place at which a hidden host path would show through a bind that contains it. A mount of the very credential is
+/// what its user asked for; the masks are for what shows by the way.
+fn hidden(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Places<'_>) {
+    let secrets = || view.hidden.iter().chain(&view.etc_secrets);
+    let is_credential =
+        |host: &Path| secrets().any(|path| host.starts_with(path)) && !host.starts_with(places.coop_home);
+    let on_purpose: Vec<&Path> =
+        spec.mounts.iter().filter(|mount| is_credential(&mount.host)).map(|mount| mount.inside.as_path()).collect();
     let shown: Vec<(PathBuf, PathBuf)> = ops
         .iter()
         .filter_map(|op| match op {
@@ -227,12 +233,15 @@ fn hidden(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
             _ => None,
         })
         .collect();
-    for path in &view.hidden {
+    for path in secrets() {
         for (host, at) in &shown {
             if let Ok(below) = path.strip_prefix(host) {
                 let place = if below.as_os_str().is_empty() { at.clone() } else { at.join(below) };
                 // What the user's sessions share lies in coop's home, and is meant to be seen.
-                if !spec.shared.iter().any(|inside| spec.user.home.join(inside) == place) {
+                let shared = spec.shared.iter().any(|inside| spec.user.home.join(inside) == place);
+                // Those in the host's own /etc have their masks already.
+                let masked = view.etc_secrets.contains(&place);
+                if !shared && !masked && !on_purpose.contains(&place.as_path()) {
                     ops.push(Op::Mask { at: place });
                 }
             }

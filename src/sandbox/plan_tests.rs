@@ -92,6 +92,21 @@ fn a_mount_that_contains_coops_state_has_it_masked() {
 }
 
 #[test]
+fn a_credential_that_is_mounted_itself_is_seen_there_and_nowhere_else() {
+    let mut spec = spec("/home/u");
+    let bind = |host: &str, inside: &str| Bind { host: host.into(), inside: inside.into(), read_only: true };
+    spec.mounts.push(bind("/home/u/.ssh", "/ssh"));
+    spec.mounts.push(bind("/home/u", "/h"));
+    spec.mounts.push(bind("/home/u/.coop", "/coop"));
+    let ops = planned(&spec);
+    let masks = masks(&ops);
+    assert!(!masks.contains(&Path::new("/ssh")));
+    for hidden in ["/home/u/.ssh", "/workspace/.ssh", "/h/.ssh", "/h/.coop", "/coop"] {
+        assert!(masks.contains(&Path::new(hidden)), "{hidden} would be seen");
+    }
+}
+
+#[test]
 fn what_is_shared_is_bound_after_the_workspace_that_may_contain_home() {
     let ops = planned(&spec("/home/u"));
     let workspace = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/workspace")));

@@ -186,3 +186,45 @@ fn mounts_come_along_and_keep_their_word() {
     assert_ne!(home.inside("work", "echo new > /mnt/ro").code, 0);
     assert_eq!(fs::read_to_string(home.root().join("data/new")).unwrap(), "new\n");
 }
+
+#[test]
+fn a_credential_that_is_mounted_by_its_name_is_seen_and_what_a_mount_only_contains_is_not() {
+    let home = Home::new();
+    for secret in [".ssh/key", ".aws/credentials", ".coop/secret", "plain"] {
+        home.write(home.home().join(secret), CANARY);
+    }
+    fs::set_permissions(home.coop_home(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    home.configure("[mounts]\n\"~/.ssh\" = \"/ssh:ro\"\n\"~\" = \"/h\"\n");
+    home.start("work", "sleep 1000");
+    assert_eq!(home.inside("work", "cat /ssh/key /h/plain").ok().out, CANARY.repeat(2));
+    for hidden in ["/h/.ssh/key", "/h/.aws/credentials", "/h/.coop/secret", "/h/.coop/sock", "~/.ssh/key"] {
+        assert_ne!(home.inside("work", &format!("cat {hidden}")).code, 0, "{hidden}");
+    }
+    home.inside("work", "test ! -e /h/.coop/sessions && test ! -e /h/.config/coop/default.toml").ok();
+    assert_ne!(home.inside("work", "mv /h/.ssh /h/other").code, 0);
+}
+
+#[test]
+fn a_link_to_a_credential_is_no_name_for_it() {
+    let home = Home::new();
+    home.write(home.home().join(".ssh/key"), CANARY);
+    home.directory("data");
+    // As a box with this mount could have left it.
+    std::os::unix::fs::symlink(home.home().join(".ssh"), home.root().join("data/set")).unwrap();
+    home.configure(&format!("[mounts]\n\"{}/data/set\" = \"/set\"\n", home.root().display()));
+    home.coop(&["-d"]).fails_with(2).complains_of(&["data/set", ".ssh", "credentials"]);
+    home.configure("[mounts]\n\"~/.config/coop\" = \"/settings\"\n");
+    home.coop(&["-d"]).fails_with(2).complains_of(&["coop's own"]);
+    assert_eq!(home.rows().len(), 0);
+}
+
+#[test]
+fn a_projects_mount_of_a_credential_needs_trust() {
+    let home = Home::new();
+    home.write(home.home().join(".ssh/key"), CANARY);
+    home.write("work/coop.toml", "[mounts]\n\"~/.ssh\" = \"/ssh:ro\"\n");
+    home.coop(&["-d"]).fails_with(1).complains_of(&["read ~/.ssh (as /ssh)"]);
+    home.coop(&["trust", "-y"]).ok();
+    home.coop(&["-d"]).ok();
+    assert_eq!(home.inside("work", "cat /ssh/key").ok().out, CANARY);
+}
