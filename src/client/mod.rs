@@ -7,6 +7,7 @@ pub mod connect;
 pub mod direct;
 pub mod failure;
 pub mod find;
+pub mod inside;
 pub mod keyboard;
 pub mod kill;
 pub mod logs;
@@ -80,6 +81,7 @@ impl Context {
 
     /// The daemon, started if need be.
     pub fn daemon(&self) -> Result<Daemon, Failure> {
+        inside::refuse(self)?;
         connect::connect(self)
     }
 }
@@ -174,6 +176,7 @@ fn restart(context: &Context, session: Option<&str>) -> Result<i32, Failure> {
 }
 
 fn shutdown(context: &Context) -> Result<i32, Failure> {
+    inside::refuse(context)?;
     match connect::running(context)? {
         Some(mut daemon) => {
             daemon.call(Shutdown { replace: false })?;

@@ -108,3 +108,20 @@ fn the_first_command_leaves_no_descriptor_of_its_caller_open() {
         assert!(!held.iter().any(|path| path.ends_with("witness")), "{held:?}");
     }
 }
+
+#[test]
+fn in_a_box_coop_says_where_it_is_and_starts_nothing() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    // The workspace brings the program along.
+    fs::copy(binary(), home.workspace().join("coop")).unwrap();
+    for args in ["ls", "status", "-d", "kill --all", "attach work", "shutdown"] {
+        let ran = home.inside("work", &format!("./coop {args}"));
+        let said = ran.fails_with(1).out;
+        assert!(said.contains("this is the box of session work; coop runs outside of it"), "{args}: {said}");
+    }
+    home.inside("work", "./coop --version && test ! -e ~/.coop").ok();
+    // The same words where boxes can be made are no proof of being in one.
+    let mut outside = home.command(&["ls"]);
+    crate::ran::Ran::of(outside.env("COOP_SESSION", "work").env("IS_SANDBOX", "1")).ok();
+}
