@@ -52,6 +52,11 @@ impl Terminal {
             },
         );
         self.count();
+        // Before anything is drawn for it.
+        let size = self.size;
+        if attach.role == Role::Terminal {
+            self.lead(id);
+        }
         self.say(id, DaemonSays::Activity { activity: self.monitor.activity().clone() });
         let oldest = self.following.as_ref().and_then(|following| following.ring.oldest());
         let readable = oldest.map(|oldest| oldest..=self.picture.at());
@@ -61,16 +66,16 @@ impl Terminal {
         self.fanout.attach(id, kind, resume.unwrap_or(0), now);
         match (resume, attach.resume) {
             // It has never lost its place; should it have, it will say so.
-            _ if kind == ViewerKind::Direct => {}
+            _ if kind == ViewerKind::Direct && self.size == size => {}
+            _ if kind == ViewerKind::Direct => self.fanout.overwritten(id),
+            // Its terminal shows what it has seen as it was for the old size.
+            (Some(seen), _) if seen > 0 && self.size != size => self.fanout.overwritten(id),
             (Some(offset), _) => {
                 let start = DaemonSays::Start { offset, screen_bytes: 0, skipped: false };
                 self.say(id, start);
             }
             (None, Some(_)) => self.fanout.overwritten(id),
             (None, None) => self.open(id),
-        }
-        if attach.role == Role::Terminal {
-            self.lead(id);
         }
         let attached =
             Attached { typed, clipboard: self.policy.clipboard, size: self.picture.size(), head: self.picture.at() };

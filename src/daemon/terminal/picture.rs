@@ -14,6 +14,8 @@ use std::collections::VecDeque;
 
 /// Most bytes fed at once: between two such pieces viewers are served.
 const PIECE_BYTES: u64 = 128 << 10;
+/// Changes of size that are remembered; older output is read as if it was of the oldest of them.
+const SIZES_MAX: usize = 256;
 
 #[derive(Debug)]
 pub struct Picture {
@@ -26,6 +28,8 @@ pub struct Picture {
     kept: u64,
     /// Screens of earlier moments whose offsets are still in the ring, oldest first.
     bases: VecDeque<Checkpoint>,
+    /// From which offset on the terminal had which size, oldest first.
+    sizes: VecDeque<(u64, WinSize)>,
     heard: Heard,
     piece: Vec<u8>,
 }
@@ -48,6 +52,7 @@ impl Picture {
             answered: 0,
             kept: 0,
             bases: VecDeque::new(),
+            sizes: VecDeque::new(),
             heard: Heard::default(),
             piece: Vec::new(),
         }
@@ -70,6 +75,7 @@ impl Picture {
             (self.at, self.kept) = (offset, offset);
             self.bases.push_back(Checkpoint { offset, size, screen });
         }
+        self.sizes = VecDeque::from([(self.at, self.screen.size())]);
     }
 
     /// The screen, to be kept for the next daemon, when the last one kept is about to leave the ring.
@@ -104,16 +110,14 @@ impl Picture {
     }
 
     /// A whole screen for a client that has just come: first the newest lines of history, which go into its terminal's
-    /// own scrollback, then the screen.
-    pub fn opening(&self, ring: &RingReader, lines: u32) -> Vec<u8> {
+    /// own scrollback, then the screen. `rows` are that terminal's.
+    pub fn opening(&self, ring: &RingReader, lines: u32, rows: u16) -> Vec<u8> {
         let mut out = b"\r".to_vec();
         for byte in self.history(ring, lines) {
             out.extend(if byte == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(&byte) });
         }
-        let rows = usize::from(self.size().rows());
-        // Down to the last row, and so much further that what stands there has scrolled away.
-        out.extend(format!("\x1b[{rows};1H").into_bytes());
-        out.extend(std::iter::repeat_n(b'\n', rows));
+        // From wherever the cursor is, this scrolls away what stands above it, and no more than that.
+        out.extend(std::iter::repeat_n(b'\n', usize::from(rows) - 1));
         out.extend(self.fresh());
         out
     }
@@ -125,36 +129,73 @@ impl Picture {
 
     pub fn resize(&mut self, size: WinSize) {
         self.screen.resize(size);
+        if self.sizes.back().is_some_and(|(at, _)| *at == self.at) {
+            self.sizes.pop_back();
+        }
+        if self.sizes.len() == SIZES_MAX {
+            self.sizes.pop_front();
+        }
+        self.sizes.push_back((self.at, size));
     }
 
     /// The newest lines that have left the screen, with their colours, each ended by LF. They are not kept anywhere: the
     /// output that is still in the ring is read once more, from a screen that was kept for that.
     fn history(&self, ring: &RingReader, lines: u32) -> Vec<u8> {
         let Some(oldest) = ring.oldest().filter(|_| lines > 0) else { return Vec::new() };
-        let mut scratch = Screen::new(self.size());
-        let mut heard = Heard::default();
         let base = self.bases.iter().find(|base| base.offset >= oldest);
-        let from = match base {
-            _ if oldest == 0 => 0,
+        let mut text = match base {
+            _ if oldest == 0 => self.left_behind(ring, 0, self.at, Screen::new(self.size_at(0))),
             Some(base) => {
-                scratch = Screen::new(base.size);
-                scratch.feed(&base.screen, &mut heard);
-                base.offset
+                let mut screen = Screen::new(base.size);
+                screen.feed(&base.screen, &mut Heard::default());
+                // After a daemon's death the only screen that was kept is a recent one.
+                let mut text = if screen.in_alternate_screen() {
+                    Vec::new()
+                } else {
+                    self.left_behind_unseen(ring, oldest, base.offset)
+                };
+                text.extend(self.left_behind(ring, base.offset, self.at, screen));
+                text
             }
             // What a full-screen program drew is no history.
-            None if self.screen.in_alternate_screen() => return Vec::new(),
-            None => oldest,
+            None if self.screen.in_alternate_screen() => Vec::new(),
+            None => self.left_behind_unseen(ring, oldest, self.at),
         };
+        text.drain(..text.len() - last_lines(&text, lines).len());
+        text
+    }
+
+    /// The lines that leave `screen` while it is fed what the ring has from `from` to `upto`. None, if that is overwritten
+    /// meanwhile: the screen itself is what counts.
+    fn left_behind(&self, ring: &RingReader, from: u64, upto: u64, mut screen: Screen) -> Vec<u8> {
         let mut output = Vec::new();
-        if !matches!(ring.take(from, self.at.saturating_sub(from), &mut output), Ok(Taken::Bytes(_))) {
-            return Vec::new(); // overwritten meanwhile: the screen itself is what counts
+        if !matches!(ring.take(from, upto.saturating_sub(from), &mut output), Ok(Taken::Bytes(_))) {
+            return Vec::new();
         }
-        scratch.keep_history(Form::Ansi);
-        for piece in output.chunks(64 << 10) {
-            scratch.feed(piece, &mut heard);
-            heard = Heard::default();
+        screen.keep_history(Form::Ansi);
+        let mut rest = &output[..];
+        for &(at, size) in self.sizes.iter().filter(|(at, _)| (from..upto).contains(at)) {
+            let before = usize::try_from(upto - at).unwrap_or(usize::MAX).min(rest.len());
+            let (piece, after) = rest.split_at(rest.len() - before);
+            feed(&mut screen, piece);
+            screen.resize(size);
+            rest = after;
         }
-        last_lines(&scratch.take_history(), lines).to_vec()
+        feed(&mut screen, rest);
+        screen.take_history()
+    }
+
+    /// The same, where the screen at `from` is not known; the first line may have begun before.
+    fn left_behind_unseen(&self, ring: &RingReader, from: u64, upto: u64) -> Vec<u8> {
+        let mut text = self.left_behind(ring, from, upto, Screen::new(self.size_at(from)));
+        let first = text.iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| at + 1);
+        text.drain(..first);
+        text
+    }
+
+    fn size_at(&self, offset: u64) -> WinSize {
+        let known = self.sizes.iter().rev().find(|(at, _)| *at <= offset).or(self.sizes.front());
+        known.map_or(self.size(), |(_, size)| *size)
     }
 
     /// Feeds the screen one piece of what is new.
@@ -182,6 +223,12 @@ impl Picture {
         seen.signals = std::mem::take(&mut self.heard.signals);
         seen.is_output = !self.piece.is_empty();
         Ok(seen)
+    }
+}
+
+fn feed(screen: &mut Screen, output: &[u8]) {
+    for piece in output.chunks(64 << 10) {
+        screen.feed(piece, &mut Heard::default());
     }
 }
 

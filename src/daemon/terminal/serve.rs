@@ -206,7 +206,8 @@ impl Terminal {
     /// The first thing that a fresh client sees.
     pub(super) fn open(&mut self, id: ViewerId) {
         let Some(following) = &self.following else { return };
-        let opening = self.picture.opening(&following.ring, self.policy.replay_lines);
+        let rows = self.members.get(&id).map_or(self.size, |member| member.size).rows();
+        let opening = self.picture.opening(&following.ring, self.policy.replay_lines, rows);
         self.start(id, opening, false);
     }
 
