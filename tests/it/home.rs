@@ -134,6 +134,16 @@ impl Home {
         Terminal::run(self.on_terminal(binary(), args))
     }
 
+    /// `coop` on a terminal of another size than the usual one.
+    pub fn terminal_of(&self, rows: u16, cols: u16, args: &[&str]) -> Terminal {
+        Terminal::sized(rows, cols, self.on_terminal(binary(), args))
+    }
+
+    /// A file of the workspace with these bytes.
+    pub fn put(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.workspace.join(name), bytes).unwrap();
+    }
+
     /// A detached session of the workspace that runs `sh -c script`.
     pub fn start(&self, name: &str, script: &str) {
         self.coop(&["-d", "-n", name, "--", "sh", "-c", script]).ok();
@@ -144,6 +154,21 @@ impl Home {
         let mut ran = self.coop(&["shell", session, "-c", script]);
         ran.out = ran.out.replace('\r', "");
         ran
+    }
+
+    /// What `coop screen --json` says.
+    #[track_caller]
+    pub fn screen(&self, session: &str) -> Value {
+        let ran = self.coop(&["screen", session, "--json"]).ok();
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("screen --json: {error}:\n{}", ran.out))
+    }
+
+    /// Waits until the screen of a session, attached to or not, shows `text`; gives what it shows.
+    #[track_caller]
+    pub fn wait_for_shown(&self, session: &str, text: &str) -> String {
+        let look = || self.coop(&["screen", session]).ok().out;
+        let found = wait_or(LIMIT, || Some(look()).filter(|screen| screen.contains(text)));
+        found.unwrap_or_else(|| panic!("{session} does not show {text:?}:\n{}", look()))
     }
 
     pub fn rows(&self) -> Vec<Value> {

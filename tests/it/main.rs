@@ -8,6 +8,7 @@
 
 // Fixtures.
 mod home;
+mod picture;
 mod processes;
 mod ran;
 mod terminal;
@@ -32,6 +33,7 @@ mod names;
 mod places;
 mod restarts;
 mod scarcity;
+mod screen_restore;
 mod screens;
 mod source_order;
 mod state_directory;

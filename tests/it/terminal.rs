@@ -1,5 +1,6 @@
 //! A terminal as a user has it: a real PTY, a program on it, and a screen that shows what the program drew.
 
+use crate::picture;
 use crate::processes;
 use crate::ran::shell_code;
 use crate::wait::LIMIT;
@@ -28,6 +29,8 @@ use std::time::Duration;
 
 pub const ROWS: u16 = 24;
 pub const COLS: u16 = 80;
+/// Lines that the terminal keeps of what has left its screen.
+const SCROLLBACK: usize = 5000;
 /// How long the reader waits before it looks whether it is to stop, in milliseconds.
 const LOOK_MS: u8 = 20;
 
@@ -54,16 +57,21 @@ struct Seen {
 impl Terminal {
     /// Starts `command`, which must begin with `setsid -c` ([`crate::home::Home::on_terminal`]), on a terminal of its own.
     pub fn run(command: Command) -> Self {
-        Self::with_sink(command, None)
+        Self::sized(ROWS, COLS, command)
+    }
+
+    /// As [`Terminal::run`], with a size of one's own.
+    pub fn sized(rows: u16, cols: u16, command: Command) -> Self {
+        Self::with_sink((rows, cols), command, None)
     }
 
     /// As [`Terminal::run`], but what is written goes to `sink` only: there is no screen.
     pub fn feeding(command: Command, sink: impl FnMut(&[u8]) + Send + 'static) -> Self {
-        Self::with_sink(command, Some(Box::new(sink)))
+        Self::with_sink((ROWS, COLS), command, Some(Box::new(sink)))
     }
 
-    fn with_sink(mut command: Command, sink: Option<Sink>) -> Self {
-        let size = Winsize { ws_row: ROWS, ws_col: COLS, ws_xpixel: 0, ws_ypixel: 0 };
+    fn with_sink((rows, cols): (u16, u16), mut command: Command, sink: Option<Sink>) -> Self {
+        let size = Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = nix::pty::openpty(Some(&size), None).unwrap();
         let path = nix::unistd::ttyname(&pty.slave).unwrap().to_str().unwrap().to_owned();
         for end in [&pty.master, &pty.slave] {
@@ -75,7 +83,7 @@ impl Terminal {
         // Neither the command nor this process may keep the program's side open: its end must be seen.
         drop((command, pty.slave));
         nix::fcntl::fcntl(&pty.master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK)).unwrap();
-        let seen = Arc::new(Mutex::new(Seen { screen: vt100::Parser::new(ROWS, COLS, 0), raw: Vec::new() }));
+        let seen = Arc::new(Mutex::new(Seen { screen: vt100::Parser::new(rows, cols, SCROLLBACK), raw: Vec::new() }));
         let (master, gate, stop) = (Arc::new(pty.master), Arc::default(), Arc::default());
         let reader = Reader {
             master: Arc::clone(&master),
@@ -96,6 +104,37 @@ impl Terminal {
         let contents = self.seen.lock().unwrap().screen.screen().contents();
         let lines: Vec<&str> = contents.lines().map(str::trim_end).collect();
         lines.join("\n")
+    }
+
+    /// The lines that have left the screen, oldest first.
+    pub fn history(&self) -> Vec<String> {
+        let mut seen = self.seen.lock().unwrap();
+        let screen = seen.screen.screen_mut();
+        screen.set_scrollback(usize::MAX);
+        let mut lines = Vec::new();
+        while screen.scrollback() > 0 {
+            let cols = screen.size().1;
+            lines.push(screen.rows(0, cols).next().unwrap_or_default().trim_end().to_owned());
+            screen.set_scrollback(screen.scrollback() - 1);
+        }
+        lines
+    }
+
+    /// Waits until cells, cursor and modes are as they are told by [`picture::of`].
+    #[track_caller]
+    pub fn wait_for_picture(&self, what: &str, wanted: &str) {
+        if wait_or(LIMIT, || (self.ask(picture::of) == wanted).then_some(())).is_none() {
+            panic!(
+                "{what}:\n{}\n-- last written:\n{:?}",
+                picture::difference(&self.ask(picture::of), wanted),
+                self.tail()
+            );
+        }
+    }
+
+    fn tail(&self) -> String {
+        let text = self.text();
+        text.chars().skip(text.chars().count().saturating_sub(2000)).collect()
     }
 
     /// A question to the screen itself: modes, cursor, size.
@@ -140,8 +179,7 @@ impl Terminal {
     #[track_caller]
     pub fn wait_for(&self, what: &str, limit: Duration, fact: impl Fn(&str) -> bool) {
         let found = wait_or(limit, || fact(&self.screen()).then_some(()));
-        let tail = self.text();
-        let tail: String = tail.chars().skip(tail.chars().count().saturating_sub(2000)).collect();
+        let tail = self.tail();
         assert!(
             found.is_some(),
             "no {what:?} after {limit:?}; the screen:\n{}\n-- last written:\n{tail:?}",
