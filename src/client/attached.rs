@@ -62,6 +62,8 @@ pub struct Client<'a> {
     screen_left: u64,
     /// The session's terminal has this size.
     size: WinSize,
+    /// The size of this terminal, as the daemon was told it last.
+    window: WinSize,
     /// The terminal's is another one.
     mirror: Option<Mirror>,
     /// The way past the daemon, once it has been handed over.
@@ -79,7 +81,7 @@ impl<'a> Client<'a> {
     pub fn new(context: &'a Context, mut daemon: Daemon, target: Target) -> Result<Self, Failure> {
         let (number, detach_key) = (client_number(), target.detach_key);
         let call = attach_call(&target, number, target.is_new.then_some(0), 0, Way::Wanted);
-        let size = call.size;
+        let window = call.size;
         let attached = daemon.call(call)?;
         // Only now: until here the user's own terminal is untouched, and a signal may end this process as any other.
         let signals = take_signals().map_err(io::Error::from)?;
@@ -96,6 +98,7 @@ impl<'a> Client<'a> {
             offset: None,
             screen_left: 0,
             size: attached.size,
+            window,
             mirror: None,
             direct: None,
             refreshing: false,
@@ -103,7 +106,7 @@ impl<'a> Client<'a> {
             told_typing: None,
             away: None,
         };
-        if screen::size() != size {
+        if screen::size() != window {
             client.on_resize()?; // the signal came before it was taken
         }
         Ok(client)
@@ -248,8 +251,9 @@ impl<'a> Client<'a> {
     }
 
     fn on_resize(&mut self) -> Result<(), Failure> {
+        self.window = screen::size();
         if self.target.role == Role::Terminal {
-            self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
+            self.wire.queue(&Frame::control(&ClientSays::Resize { size: self.window }))?;
         }
         // Whether the screen fits is another question now.
         Ok(self.wire.queue(&Frame::control(&ClientSays::Refresh))?)

@@ -8,6 +8,7 @@ use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::NO_DAEMON;
+use crate::client::screen;
 use crate::client::wire::Wire;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
@@ -105,6 +106,9 @@ impl Client<'_> {
         self.screen_left = 0;
         self.typed.send_again();
         self.typed.acknowledge_earlier(attached.typed);
+        if screen::size() != self.window {
+            self.on_resize()?; // while there was nobody to tell
+        }
         Ok(None)
     }
 }

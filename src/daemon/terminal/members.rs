@@ -54,7 +54,9 @@ impl Terminal {
         self.count();
         // Before anything is drawn for it.
         let size = self.size;
-        if attach.role == Role::Terminal {
+        // One that comes back from a daemon that died is not the one who typed last, if the size is another's.
+        let comes_back = attach.resume.is_some_and(|seen| seen > 0);
+        if attach.role == Role::Terminal && (!comes_back || attach.size == size) {
             self.lead(id);
         }
         self.say(id, DaemonSays::Activity { activity: self.monitor.activity().clone() });
@@ -134,6 +136,8 @@ impl Terminal {
     pub(super) fn on_resize(&mut self, id: ViewerId, size: WinSize) {
         if let Some(member) = self.members.get_mut(&id).filter(|member| member.role == Role::Terminal) {
             member.size = size;
+            // Nobody leads until one who comes back from a daemon that died does something.
+            self.leader.get_or_insert(id);
             self.settle_size();
         }
     }
