@@ -202,7 +202,7 @@ impl AgentLife {
         match self.phase {
             Phase::Running { .. } => {
                 self.phase = Phase::Stopping { kill_at: now + RESTART_GRACE };
-                vec![Effect::Terminate]
+                vec![Effect::Notice("the agent is ended and started again on request".to_owned()), Effect::Terminate]
             }
             Phase::Waiting { .. } | Phase::Ended { .. } => {
                 self.phase = Phase::Starting;
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_restart_on_request_terminates_then_kills_then_starts() {
         let mut life = life(RestartWhen::Never);
-        assert_eq!(life.restart(at(5)), [Effect::Terminate]);
+        assert!(matches!(life.restart(at(5))[..], [Effect::Notice(_), Effect::Terminate]));
         assert_eq!(life.on_time(at(10)), [Effect::Kill]);
         assert_eq!(life.on_exit(Exit::Signal(9), at(10)), [Effect::Start]);
         life.on_started(at(10));

@@ -145,7 +145,14 @@ fn an_attached_client_is_told_of_the_kill() {
     home.wait_for_clients("work", 1, 0);
     home.coop(&["kill", "-f"]).ok();
     assert_ne!(terminal.exit_code(LIMIT), 0);
-    terminal.wait_for_text("coop: ", LIMIT);
+    terminal.wait_for_text("coop: session work was killed", LIMIT);
+    // With grace the agent ends by a signal of coop's own.
+    let mut terminal = home.terminal(&["--", "sleep", "1000"]);
+    home.wait_for_clients("work", 1, 0);
+    home.coop(&["kill"]).ok();
+    assert_eq!(terminal.exit_code(LIMIT), 1);
+    terminal.wait_for_text("coop: session work was killed", LIMIT);
+    assert!(!terminal.text().contains("signal"), "{}", terminal.text());
 }
 
 #[test]

@@ -188,3 +188,12 @@ fn what_ended_while_no_daemon_lived_is_told_with_its_code() {
     wait_until("the agent has ended", LIMIT, || done().then_some(()));
     assert_eq!(home.wait_for_state("work", "exited")["exit_code"], 42);
 }
+
+#[test]
+fn a_restart_on_request_is_told_to_who_is_attached() {
+    let home = Home::new();
+    let terminal = home.terminal(&["--", "sh", "-c", "echo pid$$; sleep 1000"]);
+    terminal.wait_for_text("pid", LIMIT);
+    home.coop(&["restart", "work"]).ok();
+    terminal.wait_for_text("[coop] the agent is ended and started again on request", LIMIT);
+}

@@ -10,9 +10,12 @@ use crate::proto::door::RefusalCode;
 impl Session {
     /// The init is gone, and with it, by the kernel's word, every process of the box.
     pub(super) async fn end(self) {
-        let why =
-            if self.killing.is_some() { "it was killed" } else { "its processes are gone; `coop` starts it again" };
-        self.tell_terminals(|| Order::Gone(format!("session {}: {why}", self.spec.name)));
+        let why = if self.killing.is_some() {
+            "was killed"
+        } else {
+            "is lost: its processes are gone; `coop` starts it again"
+        };
+        self.tell_terminals(|| Order::Gone(format!("session {} {why}", self.spec.name)));
         // What this session held open is needed for removing its files, when the limit is near.
         let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
         drop((link, pidfd, ptys));

@@ -119,8 +119,12 @@ impl Session {
         let Some(pty) = self.ptys.get_mut(&id) else { return };
         pty.exit = Some(exit);
         pty.head_at_exit = head;
+        // The signal was ours: whoever is attached hears that the session was killed, when it is gone.
+        let by_us = self.killing.is_some() && matches!(exit, Exit::Signal(_));
         if id != PtyId::AGENT {
-            pty.terminal.order(Order::Ended { exit, head });
+            if !by_us {
+                pty.terminal.order(Order::Ended { exit, head });
+            }
             let is_watched = pty.terminal.counts.all() > 0;
             if !is_watched && pty.attached_ever > 0 {
                 self.close(id).await;
@@ -131,7 +135,7 @@ impl Session {
         tracing::info!(session = %self.spec.name, %exit, state = %self.life.state(), "the agent ended");
         self.perform(effects).await;
         // Last, for a client goes when it has heard it.
-        if let Some(pty) = self.ptys.get(&id).filter(|_| self.life.exit().is_some()) {
+        if let Some(pty) = self.ptys.get(&id).filter(|_| self.life.exit().is_some() && !by_us) {
             pty.terminal.order(Order::Ended { exit, head });
         }
     }
