@@ -101,7 +101,7 @@ pub fn table(rows: &[Row], now_unix_s: u64, home: &str) -> String {
     for row in rows {
         lines.push([
             shortened(row.name.as_str(), 20),
-            row.workspace.display().to_string(),
+            tilde(&row.workspace.display().to_string(), home),
             state(row),
             row.ptys.len().to_string(),
             clients(row.clients),
@@ -115,7 +115,7 @@ pub fn table(rows: &[Row], now_unix_s: u64, home: &str) -> String {
     let mut text = String::new();
     for (index, mut line) in lines.into_iter().enumerate() {
         if index > 0 {
-            line[1] = short_path(&line[1], home, for_workspace);
+            line[1] = cut(&line[1], for_workspace);
         }
         let padded = line.iter().enumerate().map(|(column, cell)| {
             let width = if column == 1 { for_workspace } else { widths[column] };
@@ -157,16 +157,23 @@ pub fn age(seconds: u64) -> String {
     }
 }
 
-fn short_path(path: &str, home: &str, width: usize) -> String {
+fn tilde(path: &str, home: &str) -> String {
     let path: String = path.chars().map(|c| if deceives(c) { '?' } else { c }).collect();
-    let path = match path.strip_prefix(home) {
+    match path.strip_prefix(home) {
         Some("") => "~".to_owned(),
         Some(below) if below.starts_with('/') => format!("~{below}"),
         _ => path,
-    };
-    // The end of a path says more than its beginning.
+    }
+}
+
+/// The end of a path says more than its beginning.
+fn cut(path: &str, width: usize) -> String {
     let len = path.chars().count();
-    if len <= width { path } else { format!("…{}", path.chars().skip(len + 1 - width).collect::<String>()) }
+    if len <= width {
+        path.to_owned()
+    } else {
+        format!("…{}", path.chars().skip(len + 1 - width).collect::<String>())
+    }
 }
 
 fn shortened(text: &str, width: usize) -> String {
@@ -186,9 +193,9 @@ mod tests {
 
     #[test]
     fn a_path_is_cut_at_its_beginning_and_home_is_a_tilde() {
-        assert_eq!(short_path("/home/u/github/nlst", "/home/u", 40), "~/github/nlst");
-        assert_eq!(short_path("/home/user2/x", "/home/u", 40), "/home/user2/x");
-        assert_eq!(short_path("/very/long/path/to/project", "/home/u", 10), "…o/project");
-        assert_eq!(short_path("/a\u{1b}[31m", "/home/u", 10), "/a?[31m");
+        assert_eq!(tilde("/home/u/github/nlst", "/home/u"), "~/github/nlst");
+        assert_eq!(tilde("/home/user2/x", "/home/u"), "/home/user2/x");
+        assert_eq!(cut("/very/long/path/to/project", 10), "…o/project");
+        assert_eq!(tilde("/a\u{1b}[31m", "/home/u"), "/a?[31m");
     }
 }

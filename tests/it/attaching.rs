@@ -268,3 +268,21 @@ fn quiet_prints_the_name_that_was_asked_for() {
     let ran = home.coop(&["-q", "-d", "--", "true"]).ok();
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("work\n", ""));
 }
+
+#[test]
+fn a_long_home_leaves_room_for_the_workspace() {
+    let home = Home::named(&format!("home-{}", "h".repeat(60)), &format!("home-{}/work", "h".repeat(60)));
+    home.start("s", "sleep 1000");
+    let out = home.coop(&["ls"]).ok().out;
+    assert_eq!(out.lines().next().unwrap(), "SESSION  WORKSPACE  STATE    PTYS  CLIENTS  AGE", "{out}");
+    assert!(out.contains("s        ~/work "), "{out}");
+}
+
+#[test]
+fn who_starts_a_box_as_root_is_told_once() {
+    let home = Home::new();
+    let told = |args: &[&str]| home.coop(args).ok().err.contains("as root");
+    assert_eq!(told(&["-d"]), crate::home::is_root());
+    assert!(!told(&["-d"]), "it is there already");
+    assert!(!told(&["-q", "-d", "-n", "other"]));
+}
