@@ -27,6 +27,9 @@ pub enum HomeError {
     OpenToOthers { path: PathBuf, mode: u32 },
     #[error("{path} is no directory", path = path.display())]
     NoDirectory { path: PathBuf },
+    /// Of the directory that `--socket` names.
+    #[error("--socket: {0}")]
+    Socket(Box<HomeError>),
 }
 
 impl HomeError {
@@ -45,6 +48,7 @@ impl HomeError {
                 format!("remove {}, or set COOP_HOME to the real directory", path.display())
             }
             Self::ForeignOwner { .. } => "set COOP_HOME to a directory of your own".to_owned(),
+            Self::Socket(_) => "name a --socket in a directory of yours to which nobody else can write".to_owned(),
             Self::OpenToOthers { path, .. } => format!("run `chmod 700 {}`", path.display()),
         }
     }
@@ -93,7 +97,9 @@ impl CoopHome {
             private_directory(&self.root.join(below))?;
         }
         match self.socket.parent() {
-            Some(parent) if parent != self.root => private_directory(parent),
+            Some(parent) if parent != self.root => {
+                private_directory(parent).map_err(|error| HomeError::Socket(Box::new(error)))
+            }
             _ => Ok(()),
         }
     }

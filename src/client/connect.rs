@@ -124,7 +124,12 @@ pub fn dial(context: &Context) -> Result<Option<UnixStream>, Failure> {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => {
-            return refused(&format!("cannot be looked at: {error}"), "set COOP_HOME to a directory of yours");
+            let hint = if path.parent() == Some(context.home.root()) {
+                "set COOP_HOME to a directory of yours"
+            } else {
+                "name a --socket in a directory of yours"
+            };
+            return refused(&format!("cannot be looked at: {error}"), hint);
         }
     }
     match socket::connect(path) {

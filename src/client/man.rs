@@ -2,22 +2,36 @@
 
 use crate::client::args::Command;
 use crate::client::failure::Failure;
+use crate::client::failure::GENERAL;
 use clap::CommandFactory;
 use std::io;
+use std::io::Write;
 use std::path::PathBuf;
 
 pub fn completions(shell: clap_complete::Shell) -> Result<i32, Failure> {
-    clap_complete::generate(shell, &mut Command::command(), "coop", &mut io::stdout().lock());
-    Ok(0)
+    // The generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Command::command(), "coop", &mut script);
+    print(&script)
 }
 
 pub fn pages(directory: Option<PathBuf>) -> Result<i32, Failure> {
-    match directory {
-        Some(directory) => {
-            std::fs::create_dir_all(&directory)?;
-            clap_mangen::generate_to(Command::command(), directory)?;
-        }
-        None => clap_mangen::Man::new(Command::command()).render(&mut io::stdout().lock())?,
-    }
+    let Some(directory) = directory else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Command::command()).render(&mut page)?;
+        return print(&page);
+    };
+    let written = std::fs::create_dir_all(&directory);
+    written.and_then(|()| clap_mangen::generate_to(Command::command(), &directory)).map_err(|error| {
+        let text = format!("cannot write manual pages to {}: {error}", directory.display());
+        Failure::new(GENERAL, text).hinted("name a directory of yours, such as ~/.local/share/man/man1")
+    })?;
+    Ok(0)
+}
+
+fn print(text: &[u8]) -> Result<i32, Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text)?;
+    out.flush()?;
     Ok(0)
 }

@@ -49,6 +49,7 @@ struct Rootfs {
 #[derive(Serialize)]
 struct Coopfile {
     path: Option<String>,
+    /// Unknown as well for a file that cannot be understood.
     trusted: Option<bool>,
 }
 
@@ -56,11 +57,7 @@ pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
     let status = context.daemon()?.call(Status {})?;
     let wishes = Wishes { user_config: context.config.clone(), ..Wishes::default() };
     let planned = launch::plan(&wishes, &context.host);
-    let state = trust::trust_state(None, context.config.as_deref(), &context.host).ok().flatten();
-    let coopfile = Coopfile {
-        path: state.as_ref().map(|state| state.path.display().to_string()),
-        trusted: state.as_ref().map(|state| state.trusted),
-    };
+    let coopfile = coopfile(context);
     let shown = collect(context, status, coopfile, planned);
     let mut out = io::stdout().lock();
     if json {
@@ -70,6 +67,19 @@ pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
         print(&mut out, &shown)?;
     }
     Ok(0)
+}
+
+/// The project's file. One with faults is there all the same; what they are is told as the problem.
+fn coopfile(context: &Context) -> Coopfile {
+    match trust::trust_state(None, context.config.as_deref(), &context.host) {
+        Ok(Some(state)) => Coopfile { path: Some(state.path.display().to_string()), trusted: Some(state.trusted) },
+        Ok(None) => Coopfile { path: None, trusted: None },
+        Err(_) => {
+            let path = context.host.current_dir.as_ref().map(|dir| dir.join("coop.toml"));
+            let path = path.filter(|path| path.symlink_metadata().is_ok());
+            Coopfile { path: path.map(|path| path.display().to_string()), trusted: None }
+        }
+    }
 }
 
 fn collect(context: &Context, status: DaemonStatus, coopfile: Coopfile, planned: Result<Launch, LaunchError>) -> Shown {
@@ -104,7 +114,11 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
     writeln!(out, "Rootfs    the host's own programs, read-only (no image)")?;
     let coopfile = match (&shown.coopfile.path, shown.coopfile.trusted) {
         (Some(path), Some(false)) => format!("{path}, not trusted (`coop trust`)"),
-        (Some(path), _) => path.clone(),
+        (Some(path), None) if shown.problem.as_ref().is_some_and(|why| why.starts_with(path)) => {
+            format!("{path}, faulty")
+        }
+        (Some(path), None) => format!("{path}, not read"),
+        (Some(path), Some(true)) => path.clone(),
         (None, _) => "none in this directory".to_owned(),
     };
     writeln!(out, "Coopfile  {}", fitted(&coopfile))?;

@@ -35,6 +35,8 @@ struct Node<'a> {
 struct Refusal {
     span: Option<Range<usize>>,
     reason: String,
+    /// What else is wrong with the value: each element of a list has its own fault.
+    more: Vec<Refusal>,
 }
 
 /// Every key of a Coopfile.
@@ -102,7 +104,7 @@ fn walk(layer: &mut Layer, faults: &mut Vec<Fault>, base: &Path, table: &DeTable
         let key = dotted(place.path, name.get_ref());
         let node = Node { value, base };
         let outcome = match place.known.iter().find(|(known, _)| known == name.get_ref()) {
-            None => Err(Refusal { span: Some(name.span()), reason: place.unknown(name.get_ref()) }),
+            None => Err(Refusal::at(name.span(), place.unknown(name.get_ref()))),
             Some((_, Entry::Value(read))) => read(layer, &node),
             Some((_, Entry::Section(known))) => {
                 node.table().map(|inner| walk(layer, faults, base, inner, &Place { path: &key, known }))
@@ -119,16 +121,17 @@ fn walk(layer: &mut Layer, faults: &mut Vec<Fault>, base: &Path, table: &DeTable
 }
 
 fn note(faults: &mut Vec<Fault>, key: &str, value: &Spanned<DeValue<'_>>, outcome: Result<(), Refusal>) {
-    if let Err(Refusal { span, reason }) = outcome {
+    if let Err(Refusal { span, reason, more }) = outcome {
         faults.push(Fault { span: span.unwrap_or(value.span()), key: key.to_owned(), reason });
+        more.into_iter().for_each(|refusal| note(faults, key, value, Err(refusal)));
     }
 }
 
 /// A key that the user chose: a variable's name or a host path.
 fn free_word(word: &Spanned<std::borrow::Cow<'_, str>>) -> Result<(), Refusal> {
     match word.get_ref() {
-        text if text.is_empty() => Err(Refusal { span: Some(word.span()), reason: "the key is empty".to_owned() }),
-        text if text.contains('\0') => Err(Refusal { span: Some(word.span()), reason: NUL.to_owned() }),
+        text if text.is_empty() => Err(Refusal::at(word.span(), "the key is empty".to_owned())),
+        text if text.contains('\0') => Err(Refusal::at(word.span(), NUL.to_owned())),
         _ => Ok(()),
     }
 }
@@ -187,7 +190,11 @@ fn mount_entry(layer: &mut Layer, host: &str, node: &Node<'_>) -> Result<(), Ref
 impl Refusal {
     /// About the whole value.
     fn here(reason: String) -> Self {
-        Self { span: None, reason }
+        Self { span: None, reason, more: Vec::new() }
+    }
+
+    fn at(span: Range<usize>, reason: String) -> Self {
+        Self { span: Some(span), ..Self::here(reason) }
     }
 }
 
@@ -215,7 +222,18 @@ impl<'a> Node<'a> {
             let at_element = |refusal: Refusal| Refusal { span: Some(value.span()), ..refusal };
             Node { value, base: self.base }.parse(&read).map_err(at_element)
         };
-        elements.iter().map(element).collect()
+        let (mut values, mut refusals) = (Vec::new(), Vec::new());
+        for outcome in elements.iter().map(element) {
+            match outcome {
+                Ok(value) => values.push(value),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        let mut refusals = refusals.into_iter();
+        match refusals.next() {
+            None => Ok(values),
+            Some(first) => Err(Refusal { more: refusals.collect(), ..first }),
+        }
     }
 
     fn host_path(&self) -> Result<HostPath, Refusal> {

@@ -3,8 +3,10 @@
 use crate::config::settings::Config;
 use crate::launch::environment::Environment;
 use crate::launch::error::LaunchError;
+use crate::launch::error::NOT_EXECUTABLE;
 use crate::launch::host::Host;
 use crate::launch::tools::Tools;
+use crate::launch::tools::is_program;
 use crate::session::spec::AgentSource;
 use crate::session::spec::RestartPolicy;
 use crate::session::spec::RestartWhen;
@@ -96,6 +98,22 @@ impl Surroundings<'_, '_> {
         } else {
             self.tools.has(&file)
         };
-        if there { Ok(()) } else { Err(LaunchError::NoProgram { key, program: program.to_owned() }) }
+        if there { Ok(()) } else { Err(self.why_not(key, program, config)) }
+    }
+
+    fn why_not(&self, key: &'static str, program: &str, config: &Config) -> LaunchError {
+        let path = Path::new(program);
+        let below = path.strip_prefix(&config.workspace_mount).unwrap_or(path);
+        let file = self.workspace.join(below);
+        let why = match file.metadata() {
+            _ if !program.contains('/') => None,
+            Ok(found) if found.is_dir() => Some("it is a directory"),
+            Ok(_) if !is_program(&file) => Some(NOT_EXECUTABLE),
+            _ => None,
+        };
+        match why {
+            Some(why) => LaunchError::NotRunnable { key, path: path.to_owned(), why },
+            None => LaunchError::NoProgram { key, program: program.to_owned() },
+        }
     }
 }

@@ -81,7 +81,9 @@ fn read_text(path: &Path) -> Result<Option<String>, LaunchError> {
     let bytes = match read_regular(path, MAX_BYTES) {
         Ok(bytes) => bytes,
         Err(ReadError::Io(e)) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(None);
+            // Somebody meant something by a link that leads nowhere; silence would be their defaults.
+            let dangling = path.symlink_metadata().is_ok();
+            return if dangling { Err(odd("a symbolic link that leads nowhere")) } else { Ok(None) };
         }
         Err(ReadError::Io(source)) => return Err(failed(source)),
         Err(ReadError::NotRegular) => return Err(odd("not a regular file")),

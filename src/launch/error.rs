@@ -25,8 +25,14 @@ pub enum LaunchError {
     Config(#[from] ConfigError),
     #[error("{} asks for more than your own settings give", shown(&.0.path))]
     Untrusted(TrustState),
-    #[error("{key}: {} is not in the box: it is no program of the workspace nor on its PATH", printable(program))]
+    #[error(
+        "{}{} is not in the box: it is no program of the workspace nor on its PATH",
+        said_by(key),
+        printable(program)
+    )]
     NoProgram { key: &'static str, program: String },
+    #[error("{}{} is there, but {why}", said_by(key), shown(path))]
+    NotRunnable { key: &'static str, path: PathBuf, why: &'static str },
     #[error("{}: {}: {source}", printable(key), shown(path))]
     MissingMount { key: String, path: PathBuf, source: io::Error },
     #[error("{}: {why}", printable(key))]
@@ -57,6 +63,10 @@ impl LaunchError {
             Self::Directory { .. } | Self::NotADirectory { .. } => "name a directory that exists".to_owned(),
             Self::RefusedWorkspace { .. } => "choose another directory".to_owned(),
             Self::Untrusted(_) => "read the list and the file, then confirm with `coop trust`".to_owned(),
+            Self::NotRunnable { path, why, .. } if *why == NOT_EXECUTABLE => {
+                format!("`chmod +x {}`, or name the program that reads it", shown(path))
+            }
+            Self::NotRunnable { .. } => "name a program".to_owned(),
             Self::NoProgram { key: "--", .. } => "programs come from the host's PATH and the workspace".to_owned(),
             Self::NoProgram { key, .. } => format!("install it, or correct {key} in coop.toml"),
             Self::MissingMount { .. } => "create it, or take the line out of [mounts]".to_owned(),
@@ -82,6 +92,13 @@ impl LaunchError {
             _ => 2,
         }
     }
+}
+
+pub const NOT_EXECUTABLE: &str = "it is not executable";
+
+/// A setting is named by its key; what stands on the command line needs no name.
+fn said_by(key: &str) -> String {
+    if key == "--" { String::new() } else { format!("{key}: ") }
 }
 
 /// A path as it may stand on a terminal.

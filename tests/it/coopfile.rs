@@ -149,3 +149,47 @@ fn a_project_that_is_not_trusted_does_not_make_kill_mean_the_session_of_another(
     home.coop(&["kill", "-f"]).ok();
     assert_eq!(home.rows().len(), 0);
 }
+
+#[test]
+fn a_faulty_coopfile_is_there_and_faulty() {
+    let home = Home::new();
+    let file = home.write("work/coop.toml", "[agent]\ncomand = \"x\"\n");
+    let out = home.coop(&["status"]).ok().out;
+    let line = out.lines().find(|line| line.starts_with("Coopfile")).unwrap();
+    assert!(line.contains("coop.toml") && line.ends_with("faulty"), "{out}");
+    let shown: serde_json::Value = serde_json::from_str(&home.coop(&["status", "--json"]).ok().out).unwrap();
+    assert_eq!(shown["coopfile"]["path"], file.to_str().unwrap());
+    assert!(shown["coopfile"]["trusted"].is_null() && shown["problem"].as_str().unwrap().contains("comand"));
+}
+
+#[test]
+fn all_faults_of_a_list_are_told_at_once() {
+    let home = Home::new();
+    home.write("work/coop.toml", "env_pass = [\"1A\", \"OK\", \"B C\", 7]\n");
+    let ran = home.coop(&["-d"]).fails_with(2).complains_of(&["1A", "B C", "a string, not a number"]);
+    assert_eq!(ran.err.matches("coop.toml:1:").count(), 3, "{}", ran.err);
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_no_missing_coopfile() {
+    let home = Home::new();
+    std::os::unix::fs::symlink("nowhere", home.workspace().join("coop.toml")).unwrap();
+    home.coop(&["-d"]).fails_with(2).complains_of(&["coop.toml", "leads nowhere"]);
+    assert_eq!(home.rows().len(), 0);
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_said_plainly() {
+    let home = Home::new();
+    home.write("work/script", "#!/bin/sh\n");
+    for (program, said) in [
+        ("nonexistentcmd", "coop: nonexistentcmd is not in the box"),
+        ("./nothing", "coop: ./nothing is not in the box"),
+        ("./script", "coop: ./script is there, but it is not executable\nhint: `chmod +x ./script`"),
+        ("/workspace/script", "coop: /workspace/script is there, but it is not executable"),
+        ("/usr", "coop: /usr is there, but it is a directory"),
+    ] {
+        let ran = home.coop(&["-d", "--", program]).fails_with(2).complains_of(&[said]);
+        assert!(!ran.err.contains("--:"), "{}", ran.err);
+    }
+}

@@ -192,3 +192,29 @@ fn a_relative_coop_home_is_refused() {
     Ran::of(home.command(&["ls"]).env("COOP_HOME", "here")).fails_with(2).complains_of(&["COOP_HOME", "absolute"]);
     assert!(!home.workspace().join("here").exists());
 }
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_names_its_place() {
+    let home = Home::new();
+    for args in [&["completions", "bash"][..], &["man"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = home.command(args).stdout(full).stderr(std::process::Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.starts_with("coop: ") && !said.contains("panicked"), "{said}");
+    }
+    let file = home.write("file", "x");
+    let below = file.join("man1");
+    home.coop(&["man", below.to_str().unwrap()]).fails_with(1).complains_of(&[below.to_str().unwrap(), "hint: "]);
+}
+
+#[test]
+fn a_socket_where_none_can_be_is_an_error_about_the_socket() {
+    let home = Home::new();
+    let file = home.write("file", "x");
+    for socket in [file.join("sock"), "/tmp/coop-it-sock".into()] {
+        let ran = home.coop(&["--socket", socket.to_str().unwrap(), "ls"]).fails_with(4);
+        let ran = ran.complains_of(&["--socket"]);
+        assert!(!ran.err.contains("chmod"), "{}", ran.err);
+    }
+}
