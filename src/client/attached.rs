@@ -42,6 +42,8 @@ use std::time::Instant;
 mod directly;
 mod reconnect;
 
+/// How often a client whose reader is slow shows that it lives.
+const HEARTBEAT: Duration = Duration::from_millis(250);
 /// Output waiting for a slow terminal, beyond which no more is taken from the daemon.
 const PENDING_MAX: usize = 64 << 10;
 
@@ -167,6 +169,11 @@ impl<'a> Client<'a> {
         Ok(Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), wake, stdin: hit(stdin_at) })
     }
 
+    /// Whether a program reads what is shown here, and is slow: it gets every byte, however long it takes.
+    fn waits_for_reader(&self) -> bool {
+        self.direct.is_some() && self.screen.pending() > 0 && !io::stdout().is_terminal()
+    }
+
     /// How long to wait for something to happen.
     fn patience(&self) -> PollTimeout {
         if self.reads_ring() && !self.direct.as_ref().is_none_or(|direct| direct.may_sleep(self.offset.unwrap_or(0))) {
@@ -174,7 +181,8 @@ impl<'a> Client<'a> {
         }
         // A terminal that has not taken the last picture gets no further one yet.
         let picture = self.mirror.as_ref().and_then(Mirror::deadline).filter(|_| self.screen.pending() == 0);
-        let deadline = self.keys.deadline().into_iter().chain(picture).min();
+        let beat = self.waits_for_reader().then(|| Instant::now() + HEARTBEAT);
+        let deadline = self.keys.deadline().into_iter().chain(picture).chain(beat).min();
         deadline.map_or(PollTimeout::NONE, |at| {
             let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)
@@ -231,6 +239,11 @@ impl<'a> Client<'a> {
             }
         }
         self.reflect();
+        if self.waits_for_reader()
+            && let Some(direct) = &mut self.direct
+        {
+            direct.is_still_here(self.offset.unwrap_or(0));
+        }
         if self.screen.pending() > 0 && self.screen.write().is_err() {
             return Ok(Some(Over::HungUp));
         }

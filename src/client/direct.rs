@@ -24,6 +24,7 @@ pub struct Direct {
     outbox: Vec<u8>,
     /// The program does not read what is typed.
     is_blocked: bool,
+    beat: bool,
 }
 
 /// What the ring had.
@@ -41,7 +42,7 @@ impl Direct {
     pub fn take(fds: Vec<OwnedFd>) -> Option<Self> {
         let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).ok()?;
         let (ring, page) = (RingReader::map(&ring).ok()?, FollowerPage::map(&page).ok()?);
-        Some(Self { ring, page, wake, master, outbox: Vec::new(), is_blocked: false })
+        Some(Self { ring, page, wake, master, outbox: Vec::new(), is_blocked: false, beat: false })
     }
 
     pub fn wake(&self) -> BorrowedFd<'_> {
@@ -77,6 +78,13 @@ impl Direct {
             // An init that is gone shows on this very socket.
             socket::wake(&self.wake).ok();
         }
+    }
+
+    /// The reader behind this client is slow, but this client lives: it must not be taken for one that has stalled. The
+    /// init sees life in a cursor that moves; one byte back and forth harms nobody.
+    pub fn is_still_here(&mut self, cursor: u64) {
+        self.beat = !self.beat;
+        self.page.set_hold(Some(cursor.saturating_sub(u64::from(self.beat))));
     }
 
     /// Asks to be woken at the next byte; whether there is none behind `cursor` yet.

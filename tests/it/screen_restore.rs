@@ -169,7 +169,7 @@ fn history_comes_into_the_terminals_own_scrollback() {
     let home = Home::new();
     home.start("work", "seq 1 3000; exec sleep 1000");
     home.wait_for_shown("work", "3000");
-    let terminal = home.terminal(&[]);
+    let terminal = home.terminal(&["-q"]);
     terminal.wait_for("the screen", LIMIT, |screen| screen.starts_with("2978\n") && screen.ends_with("3000"));
     // 23 lines and the cursor's are on the screen; 1000 of those above came along.
     assert_eq!(terminal.history(), numbers(1978, 2977));
@@ -181,7 +181,7 @@ fn history_comes_whole_into_a_terminal_that_is_larger() {
     let home = Home::new();
     home.start("work", "seq 1 100; exec sleep 1000");
     home.wait_for_shown("work", "100");
-    let terminal = home.terminal_of(50, 132, &[]);
+    let terminal = home.terminal_of(50, 132, &["-q"]);
     terminal.wait_for("the screen", LIMIT, |screen| screen.lines().any(|line| line == "100"));
     let all: Vec<String> = terminal.history().into_iter().chain(terminal.screen().lines().map(str::to_owned)).collect();
     let all: Vec<String> = all.into_iter().filter(|line| !line.is_empty()).collect();
@@ -195,7 +195,7 @@ fn how_much_history_comes_is_a_setting() {
         home.configure(&format!("[session]\nreplay_lines = {lines}\n"));
         home.start("work", "seq 1 100; exec sleep 1000");
         home.wait_for_shown("work", "100");
-        let terminal = home.terminal(&[]);
+        let terminal = home.terminal(&["-q"]);
         terminal.wait_for("the screen", LIMIT, |screen| screen.starts_with("78\n") && screen.ends_with("100"));
         assert_eq!(terminal.history(), expected);
     }
@@ -207,7 +207,7 @@ fn history_is_there_after_the_daemons_death_and_after_more_than_the_ring_holds()
     home.start("work", "seq 1 300000; exec sleep 1000");
     home.wait_for_shown("work", "300000");
     kill_daemon(&home);
-    let terminal = home.terminal(&[]);
+    let terminal = home.terminal(&["-q"]);
     terminal.wait_for_text("300000", LIMIT);
     assert_eq!(terminal.history(), numbers(298_978, 299_977));
 }
