@@ -66,7 +66,23 @@ impl Terminal {
         let resume = wanted.filter(|at| readable.is_some_and(|readable| readable.contains(at)));
         // Without a place to resume at, the cursor is set by the opening, which is made at the first pull.
         self.fanout.attach(id, kind, resume.unwrap_or(0), now);
-        match (resume, attach.resume) {
+        self.begin(id, kind, size, (resume, attach.resume));
+        let attached =
+            Attached { typed, clipboard: self.policy.clipboard, size: self.picture.size(), head: self.picture.at() };
+        if reply.send(Ok(Viewer::new(id, attached, self.address.clone()))).is_err() {
+            return self.detach(id);
+        }
+        if attach.role == Role::Terminal && attach.direct == Direct::Wanted {
+            let want =
+                ToSession::WantDirect { pty: self.pty, client: id.0 + 1, at: resume.unwrap_or(self.picture.at()) };
+            // A session with so much to do leaves this client on the path it is on.
+            self.session.try_send(want).ok();
+        }
+    }
+
+    /// How the output begins for a client that has just come: `resume` is where it can go on and where it wanted to.
+    fn begin(&mut self, id: ViewerId, kind: ViewerKind, size: WinSize, resume: (Option<u64>, Option<u64>)) {
+        match resume {
             // It has never lost its place; should it have, it will say so.
             _ if kind == ViewerKind::Direct && self.size == size => {}
             _ if kind == ViewerKind::Direct => self.fanout.overwritten(id),
@@ -78,17 +94,6 @@ impl Terminal {
             }
             (None, Some(_)) => self.fanout.overwritten(id),
             (None, None) => self.open(id),
-        }
-        let attached =
-            Attached { typed, clipboard: self.policy.clipboard, size: self.picture.size(), head: self.picture.at() };
-        if reply.send(Ok(Viewer::new(id, attached, self.address.clone()))).is_err() {
-            return self.detach(id);
-        }
-        if attach.role == Role::Terminal && attach.direct == Direct::Wanted {
-            let want =
-                ToSession::WantDirect { pty: self.pty, client: id.0 + 1, at: resume.unwrap_or(self.picture.at()) };
-            // A session with so much to do leaves this client on the path it is on.
-            self.session.try_send(want).ok();
         }
     }
 
