@@ -16,10 +16,8 @@ use crate::client::wire::Wire;
 use crate::name::WinSize;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
-use crate::proto::door::DaemonSays;
 use crate::proto::door::Direct as Way;
 use crate::proto::door::Role;
-use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::session::state::Exit;
 use crate::term::keys;
@@ -40,6 +38,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 mod directly;
+mod frames;
 mod reconnect;
 
 /// How often a client whose reader is slow shows that it lives.
@@ -339,98 +338,6 @@ impl<'a> Client<'a> {
             self.wire.write_or_drop();
         }
         Ok(())
-    }
-
-    fn on_frames(&mut self) -> Result<Option<Over>, Failure> {
-        while let Some(frame) = self.wire.next_frame()? {
-            match frame {
-                Frame::Bytes(bytes) => self.on_output(&bytes),
-                Frame::Control(payload) => {
-                    if let Some(over) = self.on_daemon(frame::parse_control(&payload)?)? {
-                        return Ok(Some(over));
-                    }
-                }
-            }
-        }
-        if self.screen.pending() > 0 && self.screen.write().is_err() {
-            return Ok(Some(Over::HungUp));
-        }
-        Ok(None)
-    }
-
-    /// Only whole frames get here, so the offset is exact whenever the daemon dies.
-    fn on_output(&mut self, bytes: &[u8]) {
-        let drawn = usize::try_from(self.screen_left).unwrap_or(usize::MAX).min(bytes.len());
-        let (screen, stream) = bytes.split_at(drawn);
-        self.screen_left -= drawn as u64;
-        match &mut self.mirror {
-            Some(mirror) => mirror.feed(bytes),
-            None => {
-                self.screen.show(screen);
-                self.screen.show_stream(stream);
-            }
-        }
-        if let Some(offset) = &mut self.offset {
-            *offset += stream.len() as u64;
-        }
-    }
-
-    fn on_daemon(&mut self, says: DaemonSays) -> Result<Option<Over>, Failure> {
-        match says {
-            DaemonSays::Start { offset, screen_bytes, .. } => {
-                if screen_bytes == 0 && self.direct.is_some() {
-                    return Ok(None); // it never lost its place
-                }
-                self.refreshing = false;
-                if screen_bytes > 0 {
-                    self.screen.begin_anew();
-                    let fits = self.size == screen::size() || !io::stdout().is_terminal();
-                    self.mirror = (!fits).then(|| Mirror::new(self.size));
-                }
-                self.offset = Some(offset);
-                if let Some(direct) = &self.direct {
-                    direct.has_shown(offset);
-                }
-                self.screen_left = screen_bytes;
-            }
-            DaemonSays::Size { size } => self.size = size,
-            // The program's own words about it are in the output.
-            DaemonSays::Activity { .. } => {}
-            DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
-            DaemonSays::Notice { text } => self.screen.say(&text, true),
-            DaemonSays::Direct { offset } => {
-                // Without all of it the bytes would have to come through the daemon, which sends them no more.
-                self.direct = Direct::take(self.wire.take_fds());
-                self.refreshing = self.direct.is_none();
-                self.offset = Some(offset);
-                if self.direct.is_none() {
-                    return self.reconnect();
-                }
-            }
-            DaemonSays::Ended { exit, head } if self.direct.is_some() => self.ending = Some((exit, head)),
-            DaemonSays::Ended { exit, .. } => return Ok(Some(Over::Ended(exit))),
-            DaemonSays::Gone { why } => return Ok(Some(Over::Gone(why))),
-            DaemonSays::Bye { replaced: false } => return Ok(Some(Over::Shutdown)),
-            DaemonSays::Bye { replaced: true } => return self.reconnect(),
-        }
-        Ok(None)
-    }
-
-    /// The last output is shown even to a slow terminal, unless it takes nothing at all.
-    fn drain_screen(&mut self) {
-        let mut last = (self.screen.pending(), Instant::now());
-        while self.screen.pending() > 0 && last.1.elapsed() < Duration::from_secs(2) {
-            if self.screen.write().is_err() {
-                return;
-            }
-            if self.screen.pending() < last.0 {
-                last = (self.screen.pending(), Instant::now());
-            }
-            let mut room = [PollFd::new(self.screen.output(), PollFlags::POLLOUT)];
-            if nix::poll::poll(&mut room, 50u8).is_err() {
-                return;
-            }
-        }
     }
 }
 

@@ -1,0 +1,111 @@
+//! What comes from the daemon: output, screens, and its words.
+
+use crate::client::attach::Over;
+use crate::client::attached::Client;
+use crate::client::direct::Direct;
+use crate::client::failure::Failure;
+use crate::client::mirror::Mirror;
+use crate::client::screen;
+use crate::proto::door::DaemonSays;
+use crate::proto::frame;
+use crate::proto::frame::Frame;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
+use std::io;
+use std::io::IsTerminal;
+use std::time::Duration;
+use std::time::Instant;
+
+impl Client<'_> {
+    pub(super) fn on_frames(&mut self) -> Result<Option<Over>, Failure> {
+        while let Some(frame) = self.wire.next_frame()? {
+            match frame {
+                Frame::Bytes(bytes) => self.on_output(&bytes),
+                Frame::Control(payload) => {
+                    if let Some(over) = self.on_daemon(frame::parse_control(&payload)?)? {
+                        return Ok(Some(over));
+                    }
+                }
+            }
+        }
+        if self.screen.pending() > 0 && self.screen.write().is_err() {
+            return Ok(Some(Over::HungUp));
+        }
+        Ok(None)
+    }
+
+    /// Only whole frames get here, so the offset is exact whenever the daemon dies.
+    pub(super) fn on_output(&mut self, bytes: &[u8]) {
+        let drawn = usize::try_from(self.screen_left).unwrap_or(usize::MAX).min(bytes.len());
+        let (screen, stream) = bytes.split_at(drawn);
+        self.screen_left -= drawn as u64;
+        match &mut self.mirror {
+            Some(mirror) => mirror.feed(bytes),
+            None => {
+                self.screen.show(screen);
+                self.screen.show_stream(stream);
+            }
+        }
+        if let Some(offset) = &mut self.offset {
+            *offset += stream.len() as u64;
+        }
+    }
+
+    pub(super) fn on_daemon(&mut self, says: DaemonSays) -> Result<Option<Over>, Failure> {
+        match says {
+            DaemonSays::Start { offset, screen_bytes, .. } => {
+                if screen_bytes == 0 && self.direct.is_some() {
+                    return Ok(None); // it never lost its place
+                }
+                self.refreshing = false;
+                if screen_bytes > 0 {
+                    self.screen.begin_anew();
+                    let fits = self.size == screen::size() || !io::stdout().is_terminal();
+                    self.mirror = (!fits).then(|| Mirror::new(self.size));
+                }
+                self.offset = Some(offset);
+                if let Some(direct) = &self.direct {
+                    direct.has_shown(offset);
+                }
+                self.screen_left = screen_bytes;
+            }
+            DaemonSays::Size { size } => self.size = size,
+            // The program's own words about it are in the output.
+            DaemonSays::Activity { .. } => {}
+            DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
+            DaemonSays::Notice { text } => self.screen.say(&text, true),
+            DaemonSays::Direct { offset } => {
+                // Without all of it the bytes would have to come through the daemon, which sends them no more.
+                self.direct = Direct::take(self.wire.take_fds());
+                self.refreshing = self.direct.is_none();
+                self.offset = Some(offset);
+                if self.direct.is_none() {
+                    return self.reconnect();
+                }
+            }
+            DaemonSays::Ended { exit, head } if self.direct.is_some() => self.ending = Some((exit, head)),
+            DaemonSays::Ended { exit, .. } => return Ok(Some(Over::Ended(exit))),
+            DaemonSays::Gone { why } => return Ok(Some(Over::Gone(why))),
+            DaemonSays::Bye { replaced: false } => return Ok(Some(Over::Shutdown)),
+            DaemonSays::Bye { replaced: true } => return self.reconnect(),
+        }
+        Ok(None)
+    }
+
+    /// The last output is shown even to a slow terminal, unless it takes nothing at all.
+    pub(super) fn drain_screen(&mut self) {
+        let mut last = (self.screen.pending(), Instant::now());
+        while self.screen.pending() > 0 && last.1.elapsed() < Duration::from_secs(2) {
+            if self.screen.write().is_err() {
+                return;
+            }
+            if self.screen.pending() < last.0 {
+                last = (self.screen.pending(), Instant::now());
+            }
+            let mut room = [PollFd::new(self.screen.output(), PollFlags::POLLOUT)];
+            if nix::poll::poll(&mut room, 50u8).is_err() {
+                return;
+            }
+        }
+    }
+}
