@@ -38,7 +38,7 @@ impl Filter {
             let after = raw.len() - chunk.len();
             if unit.is_carried {
                 start = after;
-                if matches!(unit.what, What::Text) {
+                if matches!(unit.what, What::Text { .. }) {
                     put_text(unit.raw, out);
                 } else if passes(&unit, *clipboard, drops) {
                     out.extend_from_slice(unit.raw);
@@ -49,7 +49,7 @@ impl Filter {
                 out.extend_from_slice(&raw[start..before]);
                 out.extend_from_slice(unit.controls);
                 start = after;
-            } else if matches!(unit.what, What::Text) && !is_utf8(unit.raw) {
+            } else if matches!(unit.what, What::Text { is_ascii: false }) && !is_utf8(unit.raw) {
                 out.extend_from_slice(&raw[start..before]);
                 put_text(unit.raw, out);
                 start = after;
@@ -74,7 +74,7 @@ fn is_utf8(text: &[u8]) -> bool {
 
 fn passes(unit: &Unit<'_>, clipboard: bool, drops: &mut bool) -> bool {
     match unit.what {
-        What::Text => true,
+        What::Text { .. } => true,
         // ENQ asks who is there, SCI (ESC Z, U+009A) what.
         What::Control(control) => !matches!(control, 0x05 | 0x9a),
         What::Escape { intermediate, last } => (intermediate, last) != (0, b'Z'),

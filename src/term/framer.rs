@@ -10,6 +10,7 @@ mod sequence;
 mod strings;
 mod text;
 
+use params::Csi;
 pub use params::Params;
 use sequence::State;
 use strings::End;
@@ -63,7 +64,7 @@ pub struct Unit<'a> {
 #[derive(Clone, Copy, Debug)]
 pub enum What<'a> {
     /// Whole characters and invalid bytes, without controls.
-    Text,
+    Text { is_ascii: bool },
     /// A code point of C0 or C1, or DEL.
     Control(u8),
     /// An intermediate of 0 is none.
@@ -81,7 +82,7 @@ pub enum What<'a> {
 /// A unit without its bytes.
 #[derive(Clone, Copy, Debug)]
 enum Form {
-    Text,
+    Text { is_ascii: bool },
     Control(u8),
     Escape { intermediate: u8, last: u8 },
     Csi { prefix: u8, intermediate: u8, last: u8 },
@@ -122,6 +123,8 @@ pub struct Framer {
     draining: Option<Kind>,
     params: Params,
     controls: Vec<u8>,
+    /// Whether anything is held, open, passing or given out: the next unit does not just begin the chunk.
+    is_busy: bool,
     /// A sequence without the controls in it.
     clean: Vec<u8>,
 }
@@ -143,19 +146,47 @@ impl Framer {
     }
 
     /// Takes the next unit off the chunk; `None` when the chunk is used up.
+    #[inline]
     pub fn next<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
-        let token = self.advance(chunk)?;
-        Some(self.unit(token))
+        if self.is_busy {
+            return self.next_of_any(chunk);
+        }
+        let bytes = *chunk;
+        let (length, what) = match *bytes.first()? {
+            ESC => match self.params.parse_csi_behind_escape(bytes) {
+                Some(Csi { length, prefix, intermediate, last }) => {
+                    (length, What::Csi { prefix, intermediate, last, params: &self.params })
+                }
+                None => return self.next_of_any(chunk),
+            },
+            control @ (..=0x1f | DEL) => (1, What::Control(control)),
+            _ => {
+                let length = text::ascii(bytes);
+                // What is beyond ASCII belongs to the same text.
+                if bytes.get(length).is_some_and(|b| !b.is_ascii()) {
+                    return self.next_of_any(chunk);
+                }
+                (length, What::Text { is_ascii: true })
+            }
+        };
+        let (raw, rest) = bytes.split_at(length);
+        *chunk = rest;
+        Some(Unit { raw, is_carried: false, controls: &[], what })
     }
 
-    #[inline]
+    fn next_of_any<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
+        let token = self.advance(chunk);
+        self.is_busy = !self.held.is_empty() || !self.controls.is_empty() || self.draining.is_some();
+        Some(self.unit(token?))
+    }
+
     fn unit<'a>(&'a self, token: Token<'a>) -> Unit<'a> {
         let (raw, is_carried) = match token.raw {
             Ok(raw) => (raw, false),
             Err(length) => (&self.held[..length], true),
         };
         let what = match token.form {
-            Form::Text => What::Text,
+            Form::Text { is_ascii } => What::Text { is_ascii },
             Form::Control(control) => What::Control(control),
             Form::Escape { intermediate, last } => What::Escape { intermediate, last },
             Form::Csi { prefix, intermediate, last } => What::Csi { prefix, intermediate, last, params: &self.params },
@@ -168,7 +199,6 @@ impl Framer {
         Unit { raw, is_carried, controls: &self.controls, what }
     }
 
-    #[inline]
     fn advance<'c>(&mut self, chunk: &mut &'c [u8]) -> Option<Token<'c>> {
         if self.taken > 0 {
             self.held.drain(..self.taken);
@@ -273,7 +303,6 @@ impl Framer {
     }
 
     /// The unit at the beginning of `bytes`, which are not empty.
-    #[inline]
     fn find(&mut self, bytes: &[u8]) -> Found {
         if let Some(Open { kind, introducer, searched }) = self.open.take() {
             return self.string(kind, bytes, introducer, searched);
@@ -284,12 +313,11 @@ impl Framer {
             _ => match text::length(bytes) {
                 0 if bytes[0] == 0xc2 && bytes.len() > 1 => self.c1(bytes),
                 0 => Found::Unfinished,
-                length => Found::Whole(length, Form::Text),
+                length => Found::Whole(length, Form::Text { is_ascii: false }),
             },
         }
     }
 
-    #[inline]
     fn escape(&mut self, bytes: &[u8]) -> Found {
         match bytes.get(1) {
             None => Found::Unfinished,
@@ -313,27 +341,12 @@ impl Framer {
         }
     }
 
-    /// The usual control sequence, parsed where it stands. Its introducer has two bytes.
-    #[inline]
+    /// A control sequence, whose introducer has two bytes.
     fn csi(&mut self, bytes: &[u8]) -> Found {
-        let prefix = bytes.get(2).copied().filter(|b| (0x3c..=0x3f).contains(b)).unwrap_or(0);
-        let start = 2 + usize::from(prefix != 0);
-        let stop = bytes.len().min(SEQUENCE_MAX_BYTES);
-        let mut at = start.min(stop);
-        while at < stop && (0x30..=0x3b).contains(&bytes[at]) {
-            at += 1;
+        if let Some(Csi { length, prefix, intermediate, last }) = self.params.parse_csi(bytes) {
+            return Found::Whole(length, Form::Csi { prefix, intermediate, last });
         }
-        let end = at;
-        let intermediate = bytes[..stop].get(at).copied().filter(|b| (0x20..=0x2f).contains(b)).unwrap_or(0);
-        at += usize::from(intermediate != 0);
-        match bytes[..stop].get(at) {
-            Some(&last @ 0x40..=0x7e) => {
-                self.params.parse(&bytes[start..end]);
-                Found::Whole(at + 1, Form::Csi { prefix, intermediate, last })
-            }
-            None if bytes.len() < SEQUENCE_MAX_BYTES => Found::Unfinished,
-            _ => self.sequence(bytes, State::Csi, 2),
-        }
+        self.sequence(bytes, State::Csi, 2)
     }
 
     fn string(&mut self, kind: Kind, bytes: &[u8], introducer: usize, from: usize) -> Found {

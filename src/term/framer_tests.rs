@@ -21,10 +21,22 @@ fn an_overlong_sequence_is_dropped_however_it_comes() {
         let (mut framer, mut text) = (Framer::default(), 0);
         for mut chunk in stream.chunks(pieces) {
             while let Some(unit) = framer.next(&mut chunk) {
-                text += if matches!(unit.what, What::Text) { unit.raw.len() } else { 0 };
+                text += if matches!(unit.what, What::Text { .. }) { unit.raw.len() } else { 0 };
             }
         }
         text
     };
     assert_eq!(count(1), count(4000));
+}
+
+#[test]
+fn printable_ascii_is_found_to_its_end() {
+    for special in [0_u8, 0x1f, 0x7f, 0x80, 0xff] {
+        for at in 0..40 {
+            let mut bytes = [b' ', b'~', b'a', b'`'].repeat(10);
+            bytes[at] = special;
+            assert_eq!(text::ascii(&bytes), at);
+        }
+    }
+    assert_eq!(text::ascii(b"all of it is text"), 17);
 }

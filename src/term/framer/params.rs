@@ -1,5 +1,7 @@
 //! Parameters of a control sequence.
 
+use super::SEQUENCE_MAX_BYTES;
+
 /// As many as xterm.js keeps, of parameters and of sub-parameters.
 const MAX_COUNT: usize = 32;
 
@@ -14,9 +16,70 @@ pub struct Params {
     sub_count: usize,
 }
 
+/// A usual control sequence, of so many bytes. A prefix or intermediate of 0 is none.
+pub struct Csi {
+    pub length: usize,
+    pub prefix: u8,
+    pub intermediate: u8,
+    pub last: u8,
+}
+
 impl Params {
-    /// Of bytes 0x30-0x3b.
+    /// The control sequence that `bytes` begin with, if they begin with ESC [.
     #[inline]
+    pub(super) fn parse_csi_behind_escape(&mut self, bytes: &[u8]) -> Option<Csi> {
+        if *bytes.get(1)? == b'[' { self.parse_csi(bytes) } else { None }
+    }
+
+    /// The control sequence that `bytes` begin with, behind an introducer of two bytes. `None` if it is not whole or has
+    /// anything that is not usual.
+    #[inline]
+    pub(super) fn parse_csi(&mut self, bytes: &[u8]) -> Option<Csi> {
+        /// Numbers below it can take one more digit.
+        const ROOM: i32 = 100_000_000;
+        (self.count, self.sub_count) = (1, 0);
+        let mut at = 2;
+        let mut byte = *bytes.get(at)?;
+        let mut prefix = 0;
+        if (0x3c..=0x3f).contains(&byte) {
+            prefix = byte;
+            at += 1;
+            byte = *bytes.get(at)?;
+        }
+        let (start, mut value) = (at, 0);
+        loop {
+            match byte {
+                b'0'..=b'9' if value < ROOM => value = value * 10 + i32::from(byte - b'0'),
+                b';' if self.count < MAX_COUNT => {
+                    self.values[self.count - 1] = value;
+                    value = 0;
+                    self.count += 1;
+                }
+                0x30..=0x3b => {
+                    // Sub-parameters, or too many or too large ones.
+                    at += bytes[at..].iter().position(|b| !(0x30..=0x3b).contains(b))?;
+                    self.parse(&bytes[start..at]);
+                    byte = bytes[at];
+                    value = self.values[self.count - 1];
+                    break;
+                }
+                _ => break,
+            }
+            at += 1;
+            byte = *bytes.get(at)?;
+        }
+        self.values[self.count - 1] = value;
+        let mut intermediate = 0;
+        if (0x20..=0x2f).contains(&byte) {
+            intermediate = byte;
+            at += 1;
+            byte = *bytes.get(at)?;
+        }
+        let is_usual = (0x40..=0x7e).contains(&byte) && at < SEQUENCE_MAX_BYTES;
+        is_usual.then_some(Csi { length: at + 1, prefix, intermediate, last: byte })
+    }
+
+    /// Of bytes 0x30-0x3b.
     pub(super) fn parse(&mut self, bytes: &[u8]) {
         (self.count, self.sub_count) = (1, 0);
         (self.values[0], self.starts[0]) = (0, 0);
@@ -76,7 +139,14 @@ impl Params {
         self.values[..self.count].iter().copied()
     }
 
+    pub fn has_subs(&self) -> bool {
+        self.sub_count > 0
+    }
+
     pub fn subs(&self, index: usize) -> &[i32] {
+        if self.sub_count == 0 {
+            return &[];
+        }
         let end = if index + 1 < self.count { usize::from(self.starts[index + 1]) } else { self.sub_count };
         &self.subs[usize::from(self.starts[index])..end]
     }

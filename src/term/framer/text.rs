@@ -36,6 +36,26 @@ pub fn decode(bytes: &[u8]) -> Decoded {
     }
 }
 
+/// How many bytes of printable ASCII `bytes` begin with.
+#[inline]
+pub(super) fn ascii(bytes: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    let mut at = 0;
+    while let Some(word) = bytes.get(at..at + 8).and_then(|word| word.try_into().ok()) {
+        let word = u64::from_le_bytes(word);
+        // The lowest byte that is marked is one; those above it may be marked in vain.
+        let deletes = word ^ (0x7f * EACH);
+        let special = (word | word.wrapping_sub(0x20 * EACH) | deletes.wrapping_sub(EACH) & !deletes) & HIGH;
+        if special != 0 {
+            return at + special.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = &bytes[at..];
+    at + rest.iter().position(|b| !(0x20..0x7f).contains(b)).unwrap_or(rest.len())
+}
+
 /// How many bytes of text `bytes` begin with: without controls, and without a character that is not finished.
 pub(super) fn length(bytes: &[u8]) -> usize {
     let mut at = 0;

@@ -64,8 +64,10 @@ impl Screen {
     }
 
     pub(super) fn csi(&mut self, prefix: u8, intermediate: u8, last: u8, params: &Params, heard: &mut Heard) {
+        if prefix | intermediate == 0 && last == b'm' {
+            return self.change_pen(|pen| pen.select(params));
+        }
         match (prefix, intermediate, last) {
-            (0, 0, b'm') => self.change_pen(|pen| pen.select(params)),
             (0, 0, b'A'..=b'H' | b'`' | b'a' | b'd' | b'e' | b'f') => self.motion(last, params),
             (0, 0, b'J') => self.erase_in_display(params.get(0), false),
             (0, 0, b'K') => self.erase_in_line(params.get(0), false),

@@ -57,8 +57,12 @@ impl Screen {
     fn erase(&mut self, y: usize, from: usize, to: usize, spares: bool) {
         let blank = self.blank();
         let Screen { buffers, active, styles, .. } = self;
+        if !spares {
+            buffers[*active].grid.erase_all_cells(y, from, to, blank);
+            return self.touch(y);
+        }
         let protected = |cell: Cell| styles.get(cell.style).flags & style::PROTECTED != 0;
-        buffers[*active].grid.erase_cells(y, from, to, blank, |cell| spares && protected(cell));
+        buffers[*active].grid.erase_cells(y, from, to, blank, protected);
         self.touch(y);
     }
 
@@ -98,7 +102,7 @@ impl Screen {
             }
             b'@' => grid.insert_cells(y, x, count, blank),
             b'P' => grid.delete_cells(y, x, count, blank),
-            _ => grid.erase_cells(y, x, x + count, blank, |_| false),
+            _ => grid.erase_all_cells(y, x, x + count, blank),
         }
         self.touch(y);
     }

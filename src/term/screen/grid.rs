@@ -131,6 +131,21 @@ impl Grid {
         }
     }
 
+    /// Erases `from..to`, which may lie beyond the row.
+    pub fn erase_all_cells(&mut self, y: usize, from: usize, to: usize, fill: Cell) {
+        let cols = self.cols;
+        let row = self.row_mut(y);
+        if from > 0 && row[from - 1].width() == 2 {
+            row[from - 1] = fill;
+        }
+        if to < cols && to > 0 && row[to - 1].width() == 2 {
+            row[to] = fill;
+        }
+        if from < cols {
+            row[from..to.clamp(from, cols)].fill(fill);
+        }
+    }
+
     /// Erases `from..to`, which may lie beyond the row, but for the cells that `keep` names.
     pub fn erase_cells(&mut self, y: usize, from: usize, to: usize, fill: Cell, keep: impl Fn(Cell) -> bool) {
         let cols = self.cols;

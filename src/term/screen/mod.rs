@@ -143,12 +143,13 @@ impl Screen {
         self.framer = framer;
     }
 
+    #[inline]
     fn act(&mut self, unit: &Unit<'_>, heard: &mut Heard) {
         for &control in unit.controls {
             self.control(control, heard);
         }
         match unit.what {
-            What::Text => return self.print(unit.raw),
+            What::Text { is_ascii } => return self.print(unit.raw, is_ascii),
             What::Control(control) => return self.control(control, heard),
             What::Escape { intermediate, last } => self.escape(intermediate, last, heard),
             What::Csi { prefix, intermediate, last, params } => {

@@ -131,6 +131,29 @@ impl Pen {
 
     /// `38;5;n`, `38;2;r;g;b` and their forms with colons, read as xterm.js does; how many parameters it took more.
     fn select_colour(&mut self, params: &Params, at: usize) -> usize {
+        let byte = |index| (params.get(index) & 0xff) as u32;
+        match params.get(at + 1) {
+            5 if !params.has_subs() && at + 2 < params.count() => {
+                self.set_colour(params.get(at), P256 | byte(at + 2));
+                2
+            }
+            2 if !params.has_subs() && at + 4 < params.count() => {
+                self.set_colour(params.get(at), RGB | byte(at + 2) << 16 | byte(at + 3) << 8 | byte(at + 4));
+                4
+            }
+            _ => self.select_odd_colour(params, at),
+        }
+    }
+
+    fn set_colour(&mut self, which: i32, colour: u32) {
+        match which {
+            38 => self.ink.fg = colour,
+            48 => self.ink.bg = colour,
+            _ => self.underline_colour = colour,
+        }
+    }
+
+    fn select_odd_colour(&mut self, params: &Params, at: usize) -> usize {
         let mut read = [0, 0, -1, 0, 0, 0];
         let (mut space, mut taken) = (0, 0);
         loop {
@@ -165,11 +188,7 @@ impl Pen {
             5 => P256 | byte(read[3]),
             _ => return taken,
         };
-        match read[0] {
-            38 => self.ink.fg = colour,
-            48 => self.ink.bg = colour,
-            _ => self.underline_colour = colour,
-        }
+        self.set_colour(read[0], colour);
         taken
     }
 }

@@ -12,13 +12,33 @@ use crate::term::framer::decode;
 
 impl Screen {
     /// Whole characters, without controls.
-    pub(super) fn print(&mut self, text: &[u8]) {
-        if text.is_ascii() && self.charset == 0 && !self.modes.inserts {
-            self.begin_run();
-            self.print_ascii(text);
-            self.end_run();
-            return;
+    #[inline]
+    pub(super) fn print(&mut self, text: &[u8], is_ascii: bool) {
+        if !is_ascii || self.charset != 0 || self.modes.inserts {
+            return self.print_any(text);
         }
+        let style = self.word();
+        let (x, y, end) = (self.x, self.y, self.x + text.len());
+        if end > self.cols {
+            return self.print_any(text);
+        }
+        let row = self.buffers[self.active].grid.row_mut(y);
+        if x > 0 && row[x - 1].width() == 2 {
+            row[x - 1] = Cell::null(style);
+        }
+        if let Some(half) = row.get_mut(end).filter(|cell| cell.content == 0) {
+            *half = Cell::null(style);
+        }
+        for (cell, &byte) in row[x..end].iter_mut().zip(text) {
+            *cell = Cell { content: u32::from(byte) | NARROW, style };
+        }
+        self.x = end;
+        self.last_width = 1;
+        self.touch(y);
+    }
+
+    /// Of any characters, wherever the cursor is.
+    fn print_any(&mut self, text: &[u8]) {
         let mut rest = text;
         let mut has_begun = false;
         while !rest.is_empty() {
