@@ -50,9 +50,18 @@ struct Viewer {
     /// When it last took something, or was last seen to have nothing before it.
     fresh_at: Duration,
     must_skip: bool,
+    /// Its user typed: others may lose something for it.
+    skips_for_key: bool,
+    /// It was set here by a skip, past what the fastest had seen: until that one is here too, it does not set the pace.
+    jumped_to: Option<u64>,
 }
 
 impl Viewer {
+    fn new(kind: ViewerKind, cursor: u64, now: Duration) -> Self {
+        let (must_skip, skips_for_key) = (false, false);
+        Self { kind, cursor, handed_upto: None, fresh_at: now, must_skip, skips_for_key, jumped_to: None }
+    }
+
     fn is_stalled(&self, head: u64, now: Duration) -> bool {
         self.cursor < head && now.saturating_sub(self.fresh_at) >= STALL_AFTER
     }
@@ -75,8 +84,7 @@ impl Fanout {
     }
 
     pub fn attach(&mut self, id: ViewerId, kind: ViewerKind, cursor: u64, now: Duration) {
-        let viewer = Viewer { kind, cursor, handed_upto: None, fresh_at: now, must_skip: false };
-        self.viewers.insert(id, viewer);
+        self.viewers.insert(id, Viewer::new(kind, cursor, now));
     }
 
     pub fn detach(&mut self, id: ViewerId) {
@@ -90,6 +98,7 @@ impl Fanout {
         }
         self.head = self.head.max(head);
         self.oldest = self.oldest.max(oldest);
+        self.settle(now);
     }
 
     /// The viewer took what it was handed.
@@ -100,12 +109,14 @@ impl Fanout {
             viewer.cursor = upto;
             viewer.fresh_at = now;
         }
+        self.settle(now);
     }
 
     /// The viewer's user typed.
     pub fn typed(&mut self, id: ViewerId) {
         if let Some(viewer) = self.viewers.get_mut(&id) {
-            viewer.must_skip |= self.head.saturating_sub(viewer.cursor) > TYPED_LAG_MAX;
+            viewer.skips_for_key = self.head.saturating_sub(viewer.cursor) > TYPED_LAG_MAX;
+            viewer.must_skip |= viewer.skips_for_key;
         }
     }
 
@@ -150,14 +161,32 @@ impl Fanout {
     /// The viewer was given a fresh start and goes on at `cursor`.
     pub fn skipped(&mut self, id: ViewerId, cursor: u64, now: Duration) {
         if let Some(viewer) = self.viewers.get_mut(&id) {
-            *viewer = Viewer { kind: viewer.kind, cursor, handed_upto: None, fresh_at: now, must_skip: false };
+            let jumped_to = (!viewer.skips_for_key).then_some(cursor);
+            *viewer = Viewer { jumped_to, ..Viewer::new(viewer.kind, cursor, now) };
         }
     }
 
     /// The offset that the program may not overwrite: the fastest pacing viewer's. `None`: nobody holds it back.
     pub fn pace(&self, now: Duration) -> Option<u64> {
+        self.steady(now).or_else(|| self.fastest(now, |_| true))
+    }
+
+    /// The fastest of those that came to their place by reading.
+    fn steady(&self, now: Duration) -> Option<u64> {
+        self.fastest(now, |viewer| viewer.jumped_to.is_none())
+    }
+
+    fn fastest(&self, now: Duration, which: impl Fn(&Viewer) -> bool) -> Option<u64> {
         let pacing = |v: &&Viewer| v.kind == ViewerKind::Pacing && !v.must_skip && !v.is_stalled(self.head, now);
-        self.viewers.values().filter(pacing).map(|v| v.cursor).max()
+        self.viewers.values().filter(pacing).filter(|v| which(v)).map(|v| v.cursor).max()
+    }
+
+    /// Who jumped is like the others as soon as they are where it is, or gone.
+    fn settle(&mut self, now: Duration) {
+        let steady = self.steady(now);
+        for viewer in self.viewers.values_mut() {
+            viewer.jumped_to = viewer.jumped_to.filter(|to| steady.is_some_and(|steady| steady < *to));
+        }
     }
 
     /// Whoever asks was itself kept from running: what viewers took meanwhile has not been heard yet, so none has stalled
@@ -236,6 +265,36 @@ mod tests {
         assert_eq!(fanout.next(B, 100, ms(1)), Next::Skip);
         fanout.skipped(B, 299 << 10, ms(1));
         assert_eq!(fanout.next(B, 100, ms(1)), Next::Bytes { from: 299 << 10, upto: (299 << 10) + 100 });
+    }
+
+    #[test]
+    fn one_that_skipped_does_not_make_the_fastest_skip() {
+        let mut fanout = Fanout::new(0, 0);
+        fanout.attach(A, ViewerKind::Pacing, 0, ms(0));
+        fanout.attach(B, ViewerKind::Pacing, 0, ms(0));
+        fanout.advance(1 << 20, 0, ms(0));
+        while fanout.pace(ms(1)) < Some(300 << 10) {
+            fanout.next(A, 1 << 16, ms(1));
+            fanout.took(A, ms(1));
+        }
+        assert_eq!(fanout.next(B, 100, ms(1)), Next::Skip);
+        fanout.skipped(B, 1 << 20, ms(1));
+        let pace = fanout.pace(ms(1));
+        assert!(pace < Some(1 << 20), "{pace:?}");
+        assert!(take_all(&mut fanout, A, ms(2)) > 600 << 10);
+        // From here on either may lead.
+        fanout.advance(2 << 20, 1 << 20, ms(3));
+        take_all(&mut fanout, B, ms(3));
+        assert_eq!(fanout.pace(ms(3)), Some(2 << 20));
+    }
+
+    #[test]
+    fn one_that_skipped_leads_where_nobody_else_does() {
+        let mut fanout = Fanout::new(0, 0);
+        fanout.attach(A, ViewerKind::Pacing, 0, ms(0));
+        fanout.skipped(A, 100, ms(0));
+        fanout.advance(1000, 0, ms(0));
+        assert_eq!(fanout.pace(ms(0)), Some(100));
     }
 
     #[test]

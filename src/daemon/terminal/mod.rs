@@ -224,7 +224,12 @@ impl Terminal {
             if due.is_some_and(|due| self.now() > due + STARVED) {
                 self.fanout.excuse(self.now());
             }
+            let began = self.now();
             self.catch_up();
+            if self.now() > began + STARVED {
+                // So much output, or so slow a machine: nobody could be heard meanwhile.
+                self.fanout.excuse(self.now());
+            }
             // The last words for clients must get through before this actor ends.
             if self.session_gone && self.members.is_empty() {
                 return;

@@ -199,6 +199,11 @@ impl Terminal {
             && let Some(member) = self.members.get_mut(&id).filter(|member| !member.told_end)
         {
             member.told_end = true;
+            // Nothing can be said after the last word.
+            if member.told < member.typed {
+                out.push(Output::Says(DaemonSays::Typed { upto: member.typed }));
+                member.told = member.typed;
+            }
             out.push(Output::Says(DaemonSays::Ended { exit, head }));
         }
     }
