@@ -1,0 +1,57 @@
+//! A daemon with nothing to do does nothing.
+
+use crate::home::Home;
+use crate::wait::LIMIT;
+use crate::wait::let_pass;
+use crate::wait::wait_until;
+use std::fs;
+use std::time::Duration;
+
+/// How often all threads of a process have gone to sleep.
+fn naps(pid: i32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+        .filter_map(|status| {
+            let line = status.lines().find(|line| line.starts_with("voluntary_ctxt_switches:"))?.to_owned();
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
+#[test]
+fn a_daemon_with_idle_sessions_attached_to_does_not_wake_up() {
+    let home = Home::new();
+    let mut terminals = Vec::new();
+    for n in 0..5 {
+        let terminal = home.terminal(&[
+            "-n",
+            &format!("s{n}"),
+            "--",
+            "sh",
+            "-c",
+            "printf '\\033]2;t\\007ready\\007'; exec sleep 1000",
+        ]);
+        terminal.wait_for_text("ready", LIMIT);
+        terminals.push(terminal);
+    }
+    let viewer = home.terminal_of(40, 100, &["attach", "s0", "--view"]);
+    viewer.wait_for_text("ready", LIMIT);
+    let processes: Vec<i32> = terminals.iter().chain([&viewer]).map(crate::terminal::Terminal::pid).collect();
+    let (daemon, inits) = (home.daemon(), (0..5).map(|n| home.init(&format!("s{n}"))).collect::<Vec<_>>());
+    let all = || {
+        let sum = |pids: &[i32]| pids.iter().map(|pid| naps(*pid)).sum::<u64>();
+        [naps(daemon), sum(&processes), sum(&inits)]
+    };
+    // What is guessed from silence is guessed within some seconds; then three seconds in which nobody stirs.
+    let still = wait_until("three seconds of stillness", LIMIT * 2, || {
+        let before = all();
+        let_pass(Duration::from_secs(3));
+        let after = all();
+        eprintln!("woken in 3 s: daemon, clients, inits: {before:?} -> {after:?}");
+        (before == after).then_some(after)
+    });
+    let_pass(Duration::from_secs(3));
+    let woken: u64 = all().iter().zip(still).map(|(after, before)| after - before).sum();
+    assert!(woken <= 2, "{woken} wake-ups in three idle seconds");
+}
