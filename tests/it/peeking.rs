@@ -242,7 +242,7 @@ fn a_program_that_waits_is_waited_for_and_says_why() {
 #[test]
 fn idleness_and_quiet_are_waited_for() {
     waits("idle", |home| {
-        does(home, r"printf '\033]7501;state=working\033\\'; sleep 0.5; printf '\033]7501;state=idle\033\\'")
+        does(home, r"printf '\033]7501;state=working\033\\'; sleep 0.5; printf '\033]7501;state=idle\033\\'");
     })
     .ok();
     let began = Instant::now();

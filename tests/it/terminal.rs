@@ -209,8 +209,9 @@ impl Terminal {
         let (rows_word, cols_word) = (rows.to_string(), cols.to_string());
         let words = ["-F", &self.path, "rows", &rows_word, "cols", &cols_word];
         assert!(Command::new("stty").args(words).status().unwrap().success());
-        // What a terminal of no size shows, or of one that fits into no memory, is nobody's business.
-        if (1..=1000).contains(&rows) && (1..=1000).contains(&cols) {
+        // What a terminal of no size shows, or of one that fits into no memory, is nobody's business; and this emulator
+        // cannot wrap a line where there is one row.
+        if (2..=1000).contains(&rows) && (2..=1000).contains(&cols) {
             self.seen.lock().unwrap().screen.screen_mut().set_size(rows, cols);
         }
     }
