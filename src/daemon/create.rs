@@ -166,10 +166,15 @@ async fn converse(
         // It ended early; why, it has said, and that is what is read next.
         tracing::debug!(%error, "the init did not wait for its orders");
     }
-    loop {
+    let mut spawned = false;
+    // On a machine with much to do stage 1 may come to its word only after the init has done all its work.
+    while !(spawned && forked.is_some()) {
         let (message, fds) = link.receive().await.map_err(lost)?;
         match message {
-            FromInit::Forked { pid } => *forked = fds.into_iter().next().map(|pidfd| (pid, pidfd)),
+            FromInit::Forked { pid } => {
+                let no_pidfd = || Refusal::new(RefusalCode::Box, "stage 1 sent no pidfd");
+                *forked = Some((pid, fds.into_iter().next().ok_or_else(no_pidfd)?));
+            }
             FromInit::Failed { what, hint } => {
                 let mut refusal = Refusal::new(RefusalCode::Box, what);
                 refusal.hint = hint;
@@ -178,8 +183,9 @@ async fn converse(
             FromInit::SpawnFailed { why, .. } => {
                 return Err(Refusal::new(RefusalCode::Box, format!("the agent could not be started: {why}")));
             }
-            FromInit::Spawned { .. } => return Ok(()),
+            FromInit::Spawned { .. } => spawned = true,
             _ => {}
         }
     }
+    Ok(())
 }
