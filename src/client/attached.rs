@@ -136,7 +136,8 @@ impl<'a> Client<'a> {
 
     fn wait(&mut self) -> Result<Ready, Failure> {
         self.queue_typed()?;
-        let wants_output = self.screen.pending() < PENDING_MAX;
+        // On the direct path only words and screens come from the daemon: they never wait for a slow terminal.
+        let wants_output = self.direct.is_some() || self.screen.pending() < PENDING_MAX;
         let wants_input = self.reads_input && self.typed.has_room();
         let flag = |on: bool, flag: PollFlags| if on { flag } else { PollFlags::empty() };
         let stdin = io::stdin();

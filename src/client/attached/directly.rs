@@ -14,6 +14,9 @@ use std::time::Instant;
 /// The daemon hears at most so often that somebody types.
 const TYPING_PAUSE: Duration = Duration::from_millis(250);
 
+/// Pieces of output in a row, before keys and signals have their turn.
+const PIECES_A_TURN: u32 = 4;
+
 impl Client<'_> {
     /// Whether the ring is read now: not while a screen is coming, nor ahead of a slow terminal.
     pub(super) fn reads_ring(&self) -> bool {
@@ -23,7 +26,10 @@ impl Client<'_> {
 
     /// Shows what is new in the ring.
     pub(super) fn read_ring(&mut self) -> Result<Option<Over>, Failure> {
-        while self.reads_ring() {
+        for _ in 0..PIECES_A_TURN {
+            if !self.reads_ring() {
+                break;
+            }
             let offset = self.offset.unwrap_or(0);
             let Some(direct) = &self.direct else { break };
             match direct.read(offset) {
