@@ -18,6 +18,7 @@ mod bwrap;
 mod coop;
 mod dtach;
 mod family;
+mod heap;
 mod inside;
 mod machine;
 mod measure;
@@ -31,6 +32,17 @@ mod tmux;
 mod trouble;
 mod warden;
 mod world;
+
+// coop's own terminal and what it needs: coop is a program and no library.
+#[allow(dead_code, unused_imports, reason = "only a part of it is measured")]
+#[path = "../../src/name.rs"]
+mod name;
+#[allow(dead_code, unused_imports, reason = "only a part of it is measured")]
+#[path = "../../src/session/mod.rs"]
+mod session;
+#[allow(dead_code, unused_imports, reason = "only a part of it is measured")]
+#[path = "../../src/term/mod.rs"]
+mod term;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! What is measured, in the order of the table in issue 2.
+//! What is measured, in the order of the tables in issues 2 and 3.
 
 mod create;
 mod echo;
@@ -7,6 +7,7 @@ mod idle;
 mod list;
 mod memory;
 mod output;
+mod screen;
 mod size;
 
 use crate::report::Row;
@@ -19,7 +20,7 @@ pub struct Measure {
     pub run: fn(&World) -> Result<Vec<Row>>,
 }
 
-pub const MEASURES: [Measure; 8] = [
+pub const MEASURES: [Measure; 11] = [
     Measure { name: "create", what: "a session, from the command to the program in the box", run: create::run },
     Measure { name: "first", what: "the first command ever, start of the daemon included", run: first::run },
     Measure { name: "ls", what: "listing 20 sessions", run: list::run },
@@ -27,5 +28,8 @@ pub const MEASURES: [Measure; 8] = [
     Measure { name: "output", what: "50 MB through attach, every byte checked", run: output::run },
     Measure { name: "memory", what: "PSS of all that keeps idle sessions", run: memory::run },
     Measure { name: "size", what: "the release binary", run: size::run },
+    Measure { name: "screen", what: "output to screen, plain and with escapes", run: screen::speed },
+    Measure { name: "terminal", what: "memory of a terminal without history", run: screen::memory },
+    Measure { name: "snapshot", what: "a screen told to a client", run: screen::snapshot },
     Measure { name: "idle", what: "context switches while nothing happens", run: idle::run },
 ];

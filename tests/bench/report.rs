@@ -7,7 +7,7 @@ use crate::stats::Ratio;
 use crate::stats::Series;
 use crate::stats::Statistic;
 
-/// What issue 2 asks of a number.
+/// What issues 2 and 3 ask of a number.
 #[derive(Clone, Copy)]
 pub enum Bar {
     AtMost(f64),
