@@ -70,7 +70,11 @@ fn every_command_of_coop_in_the_documents_is_understood() {
             for line in block.lines() {
                 let Some(mut words) = arguments(line) else { continue };
                 // Everything before is parsed, nothing is done.
-                let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+                let end = match words.first().map(String::as_str) {
+                    // What follows is typed, whatever it looks like.
+                    Some("send") => 2,
+                    _ => words.iter().position(|word| word == "--").unwrap_or(words.len()),
+                };
                 words.insert(end, "--help".to_owned());
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 let ran = home.coop(&words);

@@ -43,6 +43,7 @@ fn text_and_keys_are_typed_in_their_order() {
         &["echo hello", "key:enter", "key:ctrl+c", "é世", "-x", "text:key:enter"],
         "echo hello\r\x03é世-xkey:enter",
     );
+    sends("", &["x", "--pty", "1", "--help"], "x--pty1--help");
     sends("", &["key:up", "key:f5", "key:shift+tab", "key:alt+x", "key:hex:1b5b41"], "\x1b[A\x1b[15~\x1b[Z\x1bx\x1b[A");
 }
 
