@@ -208,11 +208,12 @@ impl Terminal {
     pub fn resize(&self, rows: u16, cols: u16) {
         let (rows_word, cols_word) = (rows.to_string(), cols.to_string());
         let words = ["-F", &self.path, "rows", &rows_word, "cols", &cols_word];
+        // What the program draws for the new size must not come to the old one.
+        let mut seen = self.seen.lock().unwrap();
         assert!(Command::new("stty").args(words).status().unwrap().success());
-        // What a terminal of no size shows, or of one that fits into no memory, is nobody's business; and this emulator
-        // cannot wrap a line where there is one row.
+        // What a terminal of next to no size shows, or of one that fits into no memory, is nobody's business.
         if (2..=1000).contains(&rows) && (2..=1000).contains(&cols) {
-            self.seen.lock().unwrap().screen.screen_mut().set_size(rows, cols);
+            seen.screen.screen_mut().set_size(rows, cols);
         }
     }
 
