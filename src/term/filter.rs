@@ -7,6 +7,10 @@ use crate::term::framer::Params;
 use crate::term::framer::Unit;
 use crate::term::framer::What;
 
+/// What ends a string, and its form as a code point of C1.
+const END: &[u8] = b"\x1b\\";
+const ST: &[u8] = "\u{9c}".as_bytes();
+
 /// Follows one stream from a place outside of any sequence.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -36,18 +40,24 @@ impl Filter {
                 return;
             };
             let after = raw.len() - chunk.len();
+            let is_open = is_left_open(&unit);
             if unit.is_carried {
                 start = after;
                 if matches!(unit.what, What::Text { .. }) {
                     put_text(unit.raw, out);
                 } else if passes(&unit, *clipboard, drops) {
                     out.extend_from_slice(unit.raw);
+                    out.extend_from_slice(if is_open { END } else { b"" });
                 } else {
                     out.extend_from_slice(unit.controls);
                 }
             } else if !passes(&unit, *clipboard, drops) {
                 out.extend_from_slice(&raw[start..before]);
                 out.extend_from_slice(unit.controls);
+                start = after;
+            } else if is_open {
+                out.extend_from_slice(&raw[start..after]);
+                out.extend_from_slice(END);
                 start = after;
             } else if matches!(unit.what, What::Text { is_ascii: false }) && !is_utf8(unit.raw) {
                 out.extend_from_slice(&raw[start..before]);
@@ -61,6 +71,17 @@ impl Filter {
     pub fn held(&self) -> usize {
         self.framer.held().len()
     }
+}
+
+/// Whether it is a string that the beginning of the next sequence has ended: that may be dropped.
+fn is_left_open(unit: &Unit<'_>) -> bool {
+    let kind = match unit.what {
+        What::String { kind, .. } | What::Piece { kind, is_last: true, .. } => kind,
+        _ => return false,
+    };
+    let ends: &[&[u8]] =
+        if kind == Kind::Osc { &[END, ST, b"\x18", b"\x1a", b"\x07"] } else { &[END, ST, b"\x18", b"\x1a"] };
+    !ends.iter().any(|end| unit.raw.ends_with(end))
 }
 
 /// Without invalid bytes, which vanish in some terminals and take a cell in others.

@@ -75,6 +75,15 @@ fn invalid_bytes_and_unfinished_sequences_vanish() {
 }
 
 #[test]
+fn a_string_is_closed_even_if_what_ended_it_is_dropped() {
+    assert_eq!(filtered(false, b"a\x1b_Gx\x1bZtext").escape_ascii().to_string(), "a\\x1b_Gx\\x1b\\\\text");
+    assert_eq!(filtered(false, b"a\x1b]0;x\x1b[6ntext").escape_ascii().to_string(), "a\\x1b]0;x\\x1b\\\\text");
+    let image = [b"\x1bPq", vec![b'#'; 200_000].as_slice()].concat();
+    let passed = filtered(false, &[image.as_slice(), b"\x1b[ctext"].concat());
+    assert!(passed == [image.as_slice(), b"\x1b\\text"].concat());
+}
+
+#[test]
 fn long_images_pass_in_pieces_and_long_questions_do_not() {
     let image = [b"\x1bPq", vec![b'#'; 200_000].as_slice(), b"\x1b\\x"].concat();
     assert_eq!(filtered(false, &image), image);
