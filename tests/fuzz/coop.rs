@@ -3,8 +3,6 @@
 
 #![allow(dead_code)]
 
-#[path = "../../src/config/mod.rs"]
-pub mod config;
 #[path = "../../src/name.rs"]
 pub mod name;
 #[path = "../../src/session/mod.rs"]
@@ -13,6 +11,8 @@ pub mod session;
 pub mod term;
 #[path = "../../src/proto/mod.rs"]
 pub mod proto;
+#[path = "../../src/config/mod.rs"]
+pub mod config;
 
 #[path = "../../src/home.rs"]
 pub mod home;

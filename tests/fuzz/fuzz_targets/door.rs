@@ -70,7 +70,7 @@ fn check(request: &Request) {
         }
         Request::Kill(kill) => check_name(&kill.session),
         Request::Restart(restart) => check_name(&restart.session),
-        Request::List(_) | Request::Status(_) | Request::Shutdown(_) => {}
+        Request::List(_) | Request::Watch(_) | Request::Status(_) | Request::Shutdown(_) => {}
     }
 }
 

@@ -1,37 +1,36 @@
-//! Output that is shown a second time: it asks the terminal nothing, loses nothing else, and goes on whole wherever it
-//! was cut. What is still asked is told by a parser that is not ours.
+//! What an attached client gets: it asks the terminal nothing and goes on whole wherever the output was cut. What is still
+//! asked is told by a parser that is not ours, and by our own screen.
 #![no_main]
 
-use coop::term::queries::without_queries;
+use coop::name::WinSize;
+use coop::term::filter::Filter;
+use coop::term::screen::Heard;
+use coop::term::screen::Screen;
 use libfuzzer_sys::fuzz_target;
 
-/// The first byte says where the output is cut.
+/// The first byte says how long the pieces are, and whether the clipboard is allowed.
 fn run(input: &[u8]) {
-    let Some((&cut, output)) = input.split_first() else { return };
-    let (shown, unfinished) = without_queries(output);
-    assert!(shown.len() + unfinished <= output.len());
-    assert!(is_part_of(&shown, &output[..output.len() - unfinished]));
-    cut_anywhere(output, usize::from(cut).min(output.len()));
+    let Some((&first, output)) = input.split_first() else { return };
+    let (clipboard, piece) = (first & 1 != 0, usize::from(first / 2).max(1));
+    let (shown, held) = filtered(clipboard, output, output.len().max(1));
+    assert!(shown.len() + held <= output.len());
+    assert_eq!(filtered(clipboard, output, piece), (shown.clone(), held), "the cuts matter");
+    assert_eq!(filtered(clipboard, &shown, shown.len().max(1)), (shown.clone(), 0), "a second pass changes something");
+    let mut heard = Heard::default();
+    Screen::new(WinSize::DEFAULT).feed(&shown, &mut heard);
+    assert!(heard.answers.is_empty(), "{:?} is asked for by {:?}", heard.answers, String::from_utf8_lossy(&shown));
     // Terminals do not agree on what a broken character does to a sequence.
     if output.is_ascii() {
-        assert_eq!(without_queries(&shown), (shown.clone(), 0), "a second pass changes something");
         let mut asked = Asked::default();
         vte::Parser::new().advance(&mut asked, &shown);
         assert_eq!(asked.what, "", "{:?}", String::from_utf8_lossy(&shown));
     }
 }
 
-/// A client sees the first part filtered, and the stream goes on at the bytes that were held back.
-fn cut_anywhere(output: &[u8], cut: usize) {
-    let (mut shown, held) = without_queries(&output[..cut]);
-    let (rest, unfinished) = without_queries(&output[cut - held..]);
-    shown.extend(rest);
-    assert_eq!((shown, unfinished), without_queries(output), "cut at {cut}");
-}
-
-fn is_part_of(part: &[u8], whole: &[u8]) -> bool {
-    let mut whole = whole.iter();
-    part.iter().all(|byte| whole.any(|other| other == byte))
+fn filtered(clipboard: bool, output: &[u8], piece: usize) -> (Vec<u8>, usize) {
+    let (mut filter, mut shown) = (Filter::new(clipboard), Vec::new());
+    output.chunks(piece).for_each(|part| filter.pass(part, &mut shown));
+    (shown, filter.held())
 }
 
 /// What a terminal would have answered.

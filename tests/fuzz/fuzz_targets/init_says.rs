@@ -3,6 +3,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use coop::daemon::changes::Changes;
 use coop::daemon::create::Born;
 use coop::daemon::link::Link;
 use coop::daemon::session::Session;
@@ -17,12 +18,14 @@ use coop::proto::control::Program;
 use coop::proto::control::PtyReport;
 use coop::proto::control::Report;
 use coop::proto::door::Attach;
+use coop::proto::door::Role;
 use coop::session::spec::AgentSource;
 use coop::session::spec::DetachKey;
 use coop::session::spec::NetworkMode;
 use coop::session::spec::RestartPolicy;
 use coop::session::spec::RestartWhen;
 use coop::session::spec::SessionSpec;
+use coop::session::spec::TerminalPolicy;
 use coop::session::state::Exit;
 use coop::sys::memory::Mapping;
 use coop::sys::memory::memory_file;
@@ -92,11 +95,15 @@ enum Event {
     Follows {
         pty: Number,
         typed: Vec<(u64, u64)>,
+        answered: u64,
+        /// Offset, rows and columns.
+        checkpoint: Option<(u64, u16, u16, Offer)>,
     },
     FollowsBadly {
         pty: Number,
         fds: [Offer; 4],
         count: u8,
+        checkpoint: Option<(u64, u16, u16)>,
     },
     FollowFails {
         pty: Number,
@@ -134,12 +141,12 @@ enum Event {
     // The clients.
     /// All of it in order: a client comes, the init hands over the ring, the client asks for output.
     Joins {
-        view: bool,
+        role: Who,
         resume: Option<u64>,
     },
     Attach {
         pty: Number,
-        view: bool,
+        role: Who,
         resume: Option<u64>,
         client: u8,
         typed: u64,
@@ -162,6 +169,25 @@ enum Event {
     Shell,
     Restart,
     List,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Who {
+    Terminal,
+    View,
+    Reader,
+    Hand,
+}
+
+impl Who {
+    fn role(self) -> Role {
+        match self {
+            Self::Terminal => Role::Terminal,
+            Self::View => Role::View,
+            Self::Reader => Role::Reader,
+            Self::Hand => Role::Hand,
+        }
+    }
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -234,15 +260,16 @@ async fn play(story: &Story) {
     let (supervisor, mut ended) = mpsc::channel::<ToSupervisor>(64);
     let report = story.found.as_ref().map(|found| found.iter().map(Found::report).collect());
     let directory = "/nonexistent/coop-fuzz".into();
-    let session = Session::start(spec(story.delay_ms), directory, born, report, supervisor).expect("a session");
+    let session = Session::start(spec(story.delay_ms), directory, born, report, supervisor, Changes::default())
+        .expect("a session");
     let mut world = World { init, wakes: Vec::new(), session, attaching: Vec::new(), viewers: Vec::new() };
     for event in &story.events {
         match event {
             Event::Races { .. } if story.races % 8 != 0 => {}
-            Event::Joins { view, resume } => {
+            Event::Joins { role, resume } => {
                 let pty = Number::Agent;
-                world.turn(&Event::Attach { pty, view: *view, resume: *resume, client: 1, typed: 0 }).await;
-                world.turn(&Event::Follows { pty, typed: Vec::new() }).await;
+                world.turn(&Event::Attach { pty, role: *role, resume: *resume, client: 1, typed: 0 }).await;
+                world.turn(&Event::Follows { pty, typed: Vec::new(), answered: 0, checkpoint: None }).await;
                 let newest = u8::try_from(world.viewers.len()).unwrap_or(u8::MAX).saturating_sub(1);
                 world.turn(&Event::Pull { viewer: newest }).await;
             }
@@ -262,6 +289,7 @@ fn spec(delay_ms: u64) -> SessionSpec {
         restart: RestartPolicy { when: RestartWhen::Always, delay_ms },
         network: NetworkMode::None,
         detach_key: DetachKey::DEFAULT,
+        terminals: TerminalPolicy::default(),
         persist: Vec::new(),
         created_unix_s: 0,
     }
@@ -368,13 +396,17 @@ impl World {
         match event {
             Event::Races { tail, ready, step } => Racer::start(*tail, *ready, *step),
             Event::Raw { bytes, fds, count } => self.say(bytes, fds, *count),
-            Event::Follows { pty, typed } => {
+            Event::Follows { pty, typed, answered, checkpoint } => {
                 let typed = typed.iter().copied().take(64).collect();
-                let says = FromInit::Following { pty: pty.id(), typed };
-                self.say(&control::encode(&says), &[Offer::Ring, Offer::Page, Offer::Wake, Offer::Master], 4);
+                let kept = checkpoint.map(|(offset, rows, cols, _)| (offset, WinSize::clamped(rows, cols)));
+                let says = FromInit::Following { pty: pty.id(), typed, answered: *answered, checkpoint: kept };
+                let mut fds = vec![Offer::Ring, Offer::Page, Offer::Wake, Offer::Master];
+                fds.extend(checkpoint.map(|(.., screen)| screen));
+                self.say(&control::encode(&says), &fds, if kept.is_some() { 5 } else { 4 });
             }
-            Event::FollowsBadly { pty, fds, count } => {
-                let says = FromInit::Following { pty: pty.id(), typed: Vec::new() };
+            Event::FollowsBadly { pty, fds, count, checkpoint } => {
+                let checkpoint = checkpoint.map(|(offset, rows, cols)| (offset, WinSize::clamped(rows, cols)));
+                let says = FromInit::Following { pty: pty.id(), typed: Vec::new(), answered: 0, checkpoint };
                 self.say(&control::encode(&says), fds, *count);
             }
             Event::FollowFails { pty } => {
@@ -409,12 +441,12 @@ impl World {
     async fn on_client(&mut self, event: &Event) {
         let chosen = |viewer: u8| self.viewers.get(usize::from(viewer) % self.viewers.len().max(1));
         match event {
-            Event::Attach { pty, view, resume, client, typed } => {
+            Event::Attach { pty, role, resume, client, typed } => {
                 let (reply, answer) = oneshot::channel();
                 let attach = Attach {
                     session: "fuzz".parse().expect("a name"),
                     pty: pty.id(),
-                    view: *view,
+                    role: role.role(),
                     size: WinSize::DEFAULT,
                     resume: *resume,
                     client: u64::from(*client),
@@ -458,7 +490,7 @@ impl World {
         self.say(&control::encode(message), &[Offer::Null; 4], 0);
     }
 
-    fn say(&mut self, bytes: &[u8], offers: &[Offer; 4], count: u8) {
+    fn say(&mut self, bytes: &[u8], offers: &[Offer], count: u8) {
         let made: RefCell<Vec<OwnedFd>> = RefCell::default();
         let keep = |fd: OwnedFd| {
             let raw = fd.as_raw_fd();
@@ -466,7 +498,7 @@ impl World {
             raw
         };
         let mut raw = Vec::new();
-        for offer in &offers[..usize::from(count % 5)] {
+        for offer in offers.iter().take(usize::from(count % 6)) {
             raw.push(match offer {
                 Offer::Ring => PROPS.ring.as_raw_fd(),
                 Offer::Page => PROPS.page.as_raw_fd(),
