@@ -30,11 +30,10 @@ const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
 const ESC: u8 = 0x1b;
 const DEL: u8 = 0x7f;
-/// The code points of C1 that introduce something, and ST.
+/// The code points of C1 that introduce something.
 const DCS: u8 = 0x90;
 const SOS: u8 = 0x98;
 const CSI: u8 = 0x9b;
-const ST: u8 = 0x9c;
 const OSC: u8 = 0x9d;
 const PM: u8 = 0x9e;
 const APC: u8 = 0x9f;
@@ -161,12 +160,15 @@ impl Framer {
             },
             control @ (..=0x1f | DEL) => (1, What::Control(control)),
             _ => {
-                let length = text::ascii(bytes);
-                // What is beyond ASCII belongs to the same text.
-                if bytes.get(length).is_some_and(|b| !b.is_ascii()) {
-                    return self.next_of_any(chunk);
+                let ascii = text::ascii(bytes);
+                if bytes.get(ascii).is_none_or(u8::is_ascii) {
+                    (ascii, What::Text { is_ascii: true })
+                } else {
+                    match text::length(bytes, ascii) {
+                        0 => return self.next_of_any(chunk),
+                        length => (length, What::Text { is_ascii: false }),
+                    }
                 }
-                (length, What::Text { is_ascii: true })
             }
         };
         let (raw, rest) = bytes.split_at(length);
@@ -310,7 +312,7 @@ impl Framer {
         match bytes[0] {
             ESC => self.escape(bytes),
             control @ (..=0x1f | DEL) => Found::Whole(1, Form::Control(control)),
-            _ => match text::length(bytes) {
+            _ => match text::length(bytes, 0) {
                 0 if bytes[0] == 0xc2 && bytes.len() > 1 => self.c1(bytes),
                 0 => Found::Unfinished,
                 length => Found::Whole(length, Form::Text { is_ascii: false }),

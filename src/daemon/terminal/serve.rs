@@ -110,6 +110,8 @@ impl Terminal {
                 Signal::Notification { title, text } => monitor.on_notification(title, text, now),
                 Signal::ProgramStatus(payload) => monitor.on_status(payload.as_bytes(), now),
                 Signal::AlternateScreen(_) => false,
+                Signal::Prompt => monitor.on_prompt(now),
+                Signal::Reset => monitor.on_reset(now),
             };
         }
         if changed {

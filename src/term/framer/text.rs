@@ -57,8 +57,8 @@ pub(super) fn ascii(bytes: &[u8]) -> usize {
 }
 
 /// How many bytes of text `bytes` begin with: without controls, and without a character that is not finished.
-pub(super) fn length(bytes: &[u8]) -> usize {
-    let mut at = 0;
+/// The first `at` are printable ASCII.
+pub(super) fn length(bytes: &[u8], mut at: usize) -> usize {
     loop {
         at += run(&bytes[at..], |b| b < 0x20 || b == 0x7f || b == 0xc2);
         match (bytes.get(at), bytes.get(at + 1)) {

@@ -11,7 +11,7 @@ const CLUSTERS_MAX: usize = 1 << 16;
 
 #[derive(Clone, Debug, Default)]
 pub struct Clusters {
-    texts: Vec<String>,
+    pub(super) texts: Vec<String>,
     free: Vec<u32>,
     sweep_at: usize,
 }
@@ -32,7 +32,7 @@ impl Clusters {
         self.free.clear();
         self.free.extend((0..self.texts.len()).filter(|&at| !used[at]).map(|at| at as u32));
         let live = self.texts.len() - self.free.len();
-        self.sweep_at = (2 * live).max(64);
+        self.sweep_at = live + (live / 4).max(64);
     }
 
     /// The cell with `mark` behind its characters. A cell without any takes it as its character.

@@ -290,6 +290,7 @@ impl Screen {
     /// RIS. The titles and a hidden cursor stay, as in xterm.js.
     fn hard_reset(&mut self, heard: &mut Heard) {
         let (rows, cols) = (self.rows, self.cols);
+        heard.signal(Signal::Reset);
         if self.in_alternate_screen() {
             heard.signal(Signal::AlternateScreen(false));
         }

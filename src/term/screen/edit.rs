@@ -129,6 +129,7 @@ impl Screen {
     fn scroll_up(&mut self, count: usize) {
         let blank = self.blank();
         let (top, bottom) = (self.buffer().top, self.buffer().bottom);
+        self.keep_rows(count.min(bottom + 1 - top));
         self.grid_mut().scroll_up(top, bottom, count, blank);
         self.touch_rows(top, bottom);
     }

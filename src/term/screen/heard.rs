@@ -27,6 +27,10 @@ pub enum Signal {
     /// The payload of OSC 7501.
     ProgramStatus(String),
     AlternateScreen(bool),
+    /// A shell's prompt begins (OSC 133;A).
+    Prompt,
+    /// RIS.
+    Reset,
 }
 
 impl Heard {
@@ -39,7 +43,9 @@ impl Heard {
     pub(super) fn signal(&mut self, signal: Signal) {
         let has_room = self.signals.len() < SIGNALS_MAX;
         match (&signal, self.signals.last_mut()) {
-            (Signal::Bell, Some(Signal::Bell)) => {}
+            (Signal::Bell, Some(Signal::Bell))
+            | (Signal::Prompt, Some(Signal::Prompt))
+            | (Signal::Reset, Some(Signal::Reset)) => {}
             // Only the last title counts.
             (Signal::Title(_), Some(last @ Signal::Title(_))) => *last = signal,
             _ if has_room => self.signals.push(signal),

@@ -32,11 +32,11 @@ impl History {
         std::mem::take(&mut self.out)
     }
 
-    /// The first row of `grid`. Rows that one line of text was wrapped into are joined again.
-    pub fn keep(&mut self, grid: &Grid, styles: &Styles, clusters: &Clusters, links: &Links) {
+    /// Row `y` of `grid`. Rows that one line of text was wrapped into are joined again.
+    pub fn keep(&mut self, grid: &Grid, y: usize, (styles, clusters, links): (&Styles, &Clusters, &Links)) {
         self.rows += 1;
-        let goes_on = grid.rows > 1 && grid.is_wrapped(1);
-        let row = grid.row(0);
+        let goes_on = y + 1 < grid.rows && grid.is_wrapped(y + 1);
+        let row = grid.row(y);
         let end = if goes_on { grid.cols } else { paint::trimmed(row) };
         match self.form {
             Form::Plain => paint::text(&row[..end], clusters, &mut self.out),

@@ -6,7 +6,9 @@
 //! for what is wrapped anew, its upper lines go (xterm.js may show others then); a mark at a pending wrap with nothing to join does not
 //! leave the screen; REP is capped; and a cell holds at most [`clusters::MARKS_MAX`] combining marks.
 //!
-//! All of it is untrusted: every table, stack and string has a cap, so memory is that of the cells plus some 200 KiB.
+//! All of it is untrusted: every table, stack and string has a cap. Memory is 8 bytes a cell; some 60 bytes for each style
+//! and some 100 for each character with marks that cells have of their own, a quarter more of both; and at most 200 KiB of
+//! titles, links and an unfinished string.
 
 #![allow(clippy::cast_possible_truncation)] // every coordinate is below 4097, every code point below 2^21
 
@@ -100,6 +102,8 @@ pub struct Screen {
 
 impl Screen {
     pub fn new(size: WinSize) -> Self {
+        // A size that came over a wire may not have been looked at.
+        let size = WinSize::clamped(size.rows(), size.cols());
         let (rows, cols) = (usize::from(size.rows()), usize::from(size.cols()));
         Self {
             framer: Framer::default(),

@@ -63,10 +63,13 @@ impl Screen {
             4 => self.palette(text, ended_by_bell, heard),
             8 => self.link(text),
             9 if !text.starts_with(b"4;") && text != b"4" => notify(b"", text, heard),
-            10..=12 => self.special_colours(number, text, ended_by_bell, heard),
+            10..=19 => self.special_colours(number, text, ended_by_bell, heard),
             99 => notify_kitty(text, heard),
             104 => self.reset_palette(text),
             110..=112 => self.colours.set[number as usize - 110] = None,
+            133 if text.first() == Some(&b'A') && matches!(text.get(1), None | Some(b';')) => {
+                heard.signal(Signal::Prompt)
+            }
             777 => {
                 if let Some(rest) = text.strip_prefix(b"notify;") {
                     let end = rest.iter().position(|&b| b == b';').unwrap_or(rest.len());
@@ -125,14 +128,17 @@ impl Screen {
             return;
         }
         let id = params.split(|&b| b == b':').find_map(|param| param.strip_prefix(b"id=")).unwrap_or_default();
-        if self.links.is_full() {
+        let id = clean(id, usize::MAX).replace([':', ';'], "");
+        let mut link = self.links.number(&id, &uri);
+        if link.is_none() && self.links.may_sweep() {
             let cells = self.buffers.iter().flat_map(|buffer| buffer.grid.cells());
             self.styles.sweep(cells.map(|cell| cell.style));
             self.pen_word = None;
             let Screen { links, styles, pen, .. } = self;
             links.sweep(styles.links().chain([pen.link]));
+            link = self.links.number(&id, &uri);
         }
-        let link = self.links.number(&clean(id, usize::MAX).replace([':', ';'], ""), &uri).unwrap_or(0);
+        let link = link.unwrap_or(0);
         self.change_pen(|pen| pen.set_link(link));
     }
 
@@ -161,11 +167,16 @@ impl Screen {
 
     fn special_colours(&mut self, number: u32, text: &[u8], ended_by_bell: bool, heard: &mut Heard) {
         // Further values are for the numbers that follow.
-        for (which, spec) in (number as usize - 10..3).zip(text.split(|&b| b == b';')) {
+        for (number, spec) in (number..=19).zip(text.split(|&b| b == b';')) {
+            // Pointer, Tektronix and highlighting (13-19) have the text's colours, or what is under them the other way.
+            let which = match number {
+                10 | 13 | 15 | 17 => 0,
+                11 | 14 | 16 | 19 => 1,
+                _ => 2,
+            };
             if spec == b"?" {
-                let colour = self.colours.special(which);
-                self.report_colour(&(10 + which).to_string(), colour, ended_by_bell, heard);
-            } else if let Some(colour) = colours::parse(spec) {
+                self.report_colour(&number.to_string(), self.colours.special(which), ended_by_bell, heard);
+            } else if let Some(colour) = colours::parse(spec).filter(|_| number <= 12) {
                 self.colours.set[which] = Some(colour);
             }
         }

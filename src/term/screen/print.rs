@@ -213,18 +213,22 @@ impl Screen {
     /// Scrolls the region by one line.
     pub(super) fn scroll(&mut self) {
         let blank = self.blank();
-        let Screen { buffers, active, history, styles, clusters, links, .. } = self;
-        let buffer = &mut buffers[*active];
+        self.keep_rows(1);
+        let buffer = self.buffer_mut();
         let (top, bottom) = (buffer.top, buffer.bottom);
-        if let Some(history) = history.as_mut().filter(|_| *active == 0 && top == 0) {
-            history.keep(&buffer.grid, styles, clusters, links);
-        }
         buffer.grid.scroll_up(top, bottom, 1, blank);
         if top == 0 && bottom + 1 == self.rows {
             self.touch_all();
         } else {
             self.touch_rows(top, bottom);
         }
+    }
+
+    /// Keeps so many rows, which are about to leave the main screen at the top.
+    pub(super) fn keep_rows(&mut self, count: usize) {
+        let Screen { buffers, active, history, styles, clusters, links, .. } = self;
+        let Some(history) = history.as_mut().filter(|_| *active == 0 && buffers[0].top == 0) else { return };
+        (0..count).for_each(|y| history.keep(&buffers[0].grid, y, (styles, clusters, links)));
     }
 
     /// REP.

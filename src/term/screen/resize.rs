@@ -9,6 +9,7 @@ use crate::name::WinSize;
 impl Screen {
     /// The program is told by SIGWINCH and draws anew; until then the cursor's line stays.
     pub fn resize(&mut self, size: WinSize) {
+        let size = WinSize::clamped(size.rows(), size.cols());
         let (rows, cols) = (usize::from(size.rows()), usize::from(size.cols()));
         if (rows, cols) == (self.rows, self.cols) {
             return;

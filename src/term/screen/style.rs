@@ -145,7 +145,7 @@ impl Hasher for Mix {
 
 #[derive(Clone, Debug)]
 pub struct Styles {
-    table: Vec<Style>,
+    pub(super) table: Vec<Style>,
     free: Vec<u32>,
     index: HashMap<Style, u32, BuildHasherDefault<Mix>>,
     cache: [(Style, u32); CACHE],
@@ -214,7 +214,7 @@ impl Styles {
         self.index.retain(|_, word| used[(*word & !TABLE) as usize]);
         self.cache = [(Style::default(), 0); CACHE];
         let live = self.table.len() - self.free.len();
-        self.sweep_at = (2 * live).clamp(256, STYLES_MAX);
+        self.sweep_at = (live + (live / 4).max(128)).clamp(256, STYLES_MAX);
         if self.free.is_empty() {
             self.sweep_at = self.sweep_at.max(self.table.len() + 1);
         }

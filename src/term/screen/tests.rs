@@ -37,6 +37,13 @@ fn every_question_is_answered_once() {
         (b"\x1b]11;?\x1b\\", "\\x1b]11;rgb:0000/0000/0000\\x1b\\\\"),
         (b"\x1b]12;#ff8000\x07\x1b]12;?\x1b\\", "\\x1b]12;rgb:ffff/8080/0000\\x1b\\\\"),
         (b"\x1b]4;1;?\x1b\\", "\\x1b]4;1;rgb:cdcd/0000/0000\\x1b\\\\"),
+        (b"\x1b]13;?\x07", "\\x1b]13;rgb:d3d3/d3d3/d3d3\\x07"),
+        (b"\x1b]19;?\x07", "\\x1b]19;rgb:0000/0000/0000\\x07"),
+        (b"\x1b]11;?;?\x07", "\\x1b]11;rgb:0000/0000/0000\\x07\\x1b]12;rgb:d3d3/d3d3/d3d3\\x07"),
+        (b"\x1b[?12$p", "\\x1b[?12;2$y"),
+        (b"\x1b[?12h\x1b[?12$p", "\\x1b[?12;1$y"),
+        (b"\x1b[?4m", "\\x1b[>4;0m"),
+        (b"\x1b[>4;2m\x1b[?4m", "\\x1b[>4;2m"),
         (b"\x1b[14t", "\\x1b[4;384;640t"),
         (b"\x1b[16t", "\\x1b[6;16;8t"),
         (b"\x1b[18t", "\\x1b[8;24;80t"),
@@ -78,6 +85,8 @@ fn signals_are_heard_without_control_characters() {
             Signal::AlternateScreen(true),
         ]
     );
+    let signals = heard(b"\x1b]133;A\x07\x1b]133;A;k=i\x1b\\$ \x1b]133;B\x07\x1bc\x1b]133;A\x07").signals;
+    assert_eq!(signals, [Signal::Prompt, Signal::Reset, Signal::Prompt]);
 }
 
 #[test]
@@ -179,6 +188,31 @@ fn lines_that_leave_can_be_kept() {
         let history = String::from_utf8(screen.take_history()).unwrap();
         assert_eq!(history.replace('\x1b', "\\x1b"), expected);
     }
+}
+
+#[test]
+fn lines_that_are_scrolled_away_can_be_kept() {
+    let mut screen = Screen::new(WinSize::clamped(3, 5));
+    screen.keep_history(Form::Plain);
+    screen
+        .feed(b"a\r\nb\r\nc\x1b[2Sd\x1b[2;3r\x1b[S\x1b[r\x1b[?1049hx\x1b[S\x1b[?1049l\x1b[99S", &mut Heard::default());
+    assert_eq!(
+        (String::from_utf8(screen.take_history()).unwrap(), screen.history_rows()),
+        ("a\nb\nc\n d\n\n".to_owned(), 5)
+    );
+}
+
+#[test]
+fn memory_is_in_proportion_to_the_cells() {
+    let mut screen = Screen::new(WinSize::DEFAULT);
+    let uri = "x".repeat(2000);
+    for n in 0..12_000_u32 {
+        let [_, r, g, b] = n.to_be_bytes();
+        screen.feed(format!("\x1b[38;2;{r};{g};{b}me\u{301}\x1b]8;;{n}{uri}\x07").as_bytes(), &mut Heard::default());
+    }
+    let cells = 2 * 24 * 80;
+    assert!(screen.styles.table.len() <= 2 * cells && screen.clusters.texts.len() <= 2 * cells);
+    assert!(screen.links.bytes <= 64 * 1024);
 }
 
 proptest! {
