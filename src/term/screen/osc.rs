@@ -68,7 +68,7 @@ impl Screen {
             104 => self.reset_palette(text),
             110..=112 => self.colours.set[number as usize - 110] = None,
             133 if text.first() == Some(&b'A') && matches!(text.get(1), None | Some(b';')) => {
-                heard.signal(Signal::Prompt)
+                heard.signal(Signal::Prompt);
             }
             777 => {
                 if let Some(rest) = text.strip_prefix(b"notify;") {

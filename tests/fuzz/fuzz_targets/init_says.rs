@@ -399,14 +399,28 @@ impl World {
             Event::Follows { pty, typed, answered, checkpoint } => {
                 let typed = typed.iter().copied().take(64).collect();
                 let kept = checkpoint.map(|(offset, rows, cols, _)| (offset, WinSize::clamped(rows, cols)));
-                let says = FromInit::Following { pty: pty.id(), typed, answered: *answered, checkpoint: kept };
+                let says = FromInit::Following {
+                    pty: pty.id(),
+                    typed,
+                    answered: *answered,
+                    held: (*answered % 3 == 1).then_some(*answered),
+                    checkpoint: kept,
+                    client: 0,
+                };
                 let mut fds = vec![Offer::Ring, Offer::Page, Offer::Wake, Offer::Master];
                 fds.extend(checkpoint.map(|(.., screen)| screen));
                 self.say(&control::encode(&says), &fds, if kept.is_some() { 5 } else { 4 });
             }
             Event::FollowsBadly { pty, fds, count, checkpoint } => {
                 let checkpoint = checkpoint.map(|(offset, rows, cols)| (offset, WinSize::clamped(rows, cols)));
-                let says = FromInit::Following { pty: pty.id(), typed: Vec::new(), answered: 0, checkpoint };
+                let says = FromInit::Following {
+                    pty: pty.id(),
+                    typed: Vec::new(),
+                    answered: 0,
+                    held: None,
+                    checkpoint,
+                    client: 0,
+                };
                 self.say(&control::encode(&says), fds, *count);
             }
             Event::FollowFails { pty } => {
@@ -444,6 +458,7 @@ impl World {
             Event::Attach { pty, role, resume, client, typed } => {
                 let (reply, answer) = oneshot::channel();
                 let attach = Attach {
+                    direct: coop::proto::door::Direct::No,
                     session: "fuzz".parse().expect("a name"),
                     pty: pty.id(),
                     role: role.role(),
