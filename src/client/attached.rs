@@ -4,6 +4,7 @@ use crate::client::Context;
 use crate::client::attach::Over;
 use crate::client::attach::Target;
 use crate::client::attached::reconnect::Away;
+use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::direct::Direct;
 use crate::client::failure::Failure;
@@ -79,11 +80,11 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    pub fn new(context: &'a Context, mut daemon: Daemon, target: Target) -> Result<Self, Failure> {
+    pub fn new(context: &'a Context, daemon: Daemon, target: Target) -> Result<Self, Failure> {
         let (number, detach_key) = (client_number(), target.detach_key);
         let call = attach_call(&target, number, target.is_new.then_some(0), 0, Way::Wanted);
         let window = call.size;
-        let attached = daemon.call(call)?;
+        let (daemon, attached) = connect::attach(context, daemon, &call)?;
         // Only now: until here the user's own terminal is untouched, and a signal may end this process as any other.
         let signals = take_signals().map_err(io::Error::from)?;
         let mut client = Self {

@@ -6,6 +6,8 @@ use crate::client::failure::NO_DAEMON;
 use crate::client::start;
 use crate::home;
 use crate::proto::door::Answer;
+use crate::proto::door::Attach;
+use crate::proto::door::Attached;
 use crate::proto::door::Call;
 use crate::proto::door::Hello;
 use crate::proto::door::PROTOCOL;
@@ -25,6 +27,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+use std::time::Instant;
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
 use tokio_util::codec::Encoder;
@@ -33,6 +36,9 @@ use tokio_util::codec::Encoder;
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 /// A daemon adopts its sessions before it answers; that takes milliseconds.
 const GREETING_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a daemon that died is waited for before its successor is given up.
+const REATTACH_LIMIT: Duration = Duration::from_secs(20);
 
 /// A connection on which calls are made, one after the other.
 pub struct Daemon {
@@ -83,6 +89,29 @@ pub fn reconnect(context: &Context) -> Result<Daemon, Failure> {
             Err(Failure::new(NO_DAEMON, "the daemon was replaced by a release that this client does not understand"))
         }
         Err(error) => Err(no_answer(context, &error)),
+    }
+}
+
+/// Attaches. A daemon that dies before it has answered is waited for: its successor is asked the same.
+pub fn attach(context: &Context, mut daemon: Daemon, call: &Attach) -> Result<(Daemon, Attached), Failure> {
+    let until = Instant::now() + REATTACH_LIMIT;
+    loop {
+        let mut failure = match daemon.call(call.clone()) {
+            Ok(attached) => return Ok((daemon, attached)),
+            Err(failure) => failure,
+        };
+        daemon = loop {
+            let again = failure.hung_up || failure.code == NO_DAEMON;
+            if !again || Instant::now() > until {
+                return Err(failure);
+            }
+            match reconnect(context) {
+                Ok(daemon) => break daemon,
+                Err(error) => failure = error,
+            }
+            // There is nothing to wait for but the next daemon's socket.
+            std::thread::sleep(Duration::from_millis(5));
+        };
     }
 }
 

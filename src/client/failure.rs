@@ -22,11 +22,13 @@ pub struct Failure {
     pub message: String,
     pub hint: Option<String>,
     pub code: i32,
+    /// The daemon closed the connection: another one may answer.
+    pub hung_up: bool,
 }
 
 impl Failure {
     pub fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code }
+        Self { message: message.into(), hint: None, code, hung_up: false }
     }
 
     pub fn hinted(mut self, hint: impl Into<String>) -> Self {
@@ -50,25 +52,29 @@ impl From<Refusal> for Failure {
             RefusalCode::Exists | RefusalCode::NoPty => BAD_ARGUMENTS,
             RefusalCode::WrongState | RefusalCode::Box | RefusalCode::BadRequest | RefusalCode::Failed => GENERAL,
         };
-        Self { message: refusal.message, hint: refusal.hint, code }
+        Self { message: refusal.message, hint: refusal.hint, code, hung_up: false }
     }
 }
 
 impl From<LaunchError> for Failure {
     fn from(error: LaunchError) -> Self {
-        Self { code: i32::from(error.exit_code()), hint: error.hint(), message: error.to_string() }
+        Self { code: i32::from(error.exit_code()), hint: error.hint(), message: error.to_string(), hung_up: false }
     }
 }
 
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
-        Self { code: NO_DAEMON, hint: Some(error.hint()), message: error.to_string() }
+        Self { code: NO_DAEMON, hint: Some(error.hint()), message: error.to_string(), hung_up: false }
     }
 }
 
 /// An answer that did not come, or output that could not be written.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(GENERAL, error.to_string())
+        use io::ErrorKind::BrokenPipe;
+        use io::ErrorKind::ConnectionReset;
+        use io::ErrorKind::UnexpectedEof;
+        let hung_up = matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof);
+        Self { hung_up, ..Self::new(GENERAL, error.to_string()) }
     }
 }

@@ -64,14 +64,9 @@ pub enum Event {
 
 impl<'a> Watcher<'a> {
     /// Attaches; `resume` asks for the stream from there on, else a whole screen comes first.
-    pub fn attach(
-        context: &'a Context,
-        mut daemon: Daemon,
-        target: Target,
-        resume: Option<u64>,
-    ) -> Result<Self, Failure> {
+    pub fn attach(context: &'a Context, daemon: Daemon, target: Target, resume: Option<u64>) -> Result<Self, Failure> {
         let number = client_number();
-        let attached = daemon.call(call(&target, number, resume, 0))?;
+        let (daemon, attached) = connect::attach(context, daemon, &call(&target, number, resume, 0))?;
         Ok(Self {
             context,
             target,
