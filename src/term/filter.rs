@@ -33,6 +33,7 @@ impl Filter {
         // What stands between was looked at and may pass; it is copied at once.
         let mut start = 0;
         loop {
+            chunk = &chunk[framer.drawing(chunk)..];
             let before = raw.len() - chunk.len();
             let Some(unit) = framer.next(&mut chunk) else {
                 // What is not finished was taken off the chunk.

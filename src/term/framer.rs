@@ -9,6 +9,7 @@ mod params;
 mod sequence;
 mod strings;
 mod text;
+mod unit;
 
 use params::Csi;
 pub use params::Params;
@@ -17,6 +18,10 @@ use strings::End;
 use strings::string_end;
 pub use text::Decoded;
 pub use text::decode;
+use text::printable;
+pub use unit::Kind;
+pub use unit::Unit;
+pub use unit::What;
 
 /// Longest string that is kept whole, in bytes with its introducer. Longer ones, which are images, pass in pieces.
 pub const STRING_MAX_BYTES: usize = 64 * 1024;
@@ -37,46 +42,6 @@ const CSI: u8 = 0x9b;
 const OSC: u8 = 0x9d;
 const PM: u8 = 0x9e;
 const APC: u8 = 0x9f;
-
-/// Which string it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Osc,
-    Dcs,
-    Apc,
-    /// PM or SOS, which mean nothing.
-    Other,
-}
-
-/// One unit of the output.
-#[derive(Clone, Copy, Debug)]
-pub struct Unit<'a> {
-    /// All of its bytes.
-    pub raw: &'a [u8],
-    /// Whether the first of them came with an earlier chunk.
-    pub is_carried: bool,
-    /// C0 controls that stood inside of the sequence, to be executed before it.
-    pub controls: &'a [u8],
-    pub what: What<'a>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub enum What<'a> {
-    /// Whole characters and invalid bytes, without controls.
-    Text { is_ascii: bool },
-    /// A code point of C0 or C1, or DEL.
-    Control(u8),
-    /// An intermediate of 0 is none.
-    Escape { intermediate: u8, last: u8 },
-    /// A prefix or intermediate of 0 is none.
-    Csi { prefix: u8, intermediate: u8, last: u8, params: &'a Params },
-    /// A string without introducer and terminator.
-    String { kind: Kind, body: &'a [u8], ended_by_bell: bool },
-    /// A part of a string that is too long. The first begins with the introducer, the last ends with the terminator.
-    Piece { kind: Kind, is_first: bool, is_last: bool },
-    /// A sequence that was broken off or is too long or is none: no terminal acts on it.
-    Nothing,
-}
 
 /// A unit without its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +109,27 @@ impl Framer {
         self.draining
     }
 
+    /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text of ASCII, controls that ask
+    /// nothing, and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
+    /// [`next`](Self::next) with them.
+    pub fn drawing(&self, chunk: &[u8]) -> usize {
+        if self.is_busy {
+            return 0;
+        }
+        let mut at = 0;
+        loop {
+            at += printable(&chunk[at..]);
+            match chunk.get(at) {
+                Some(&ESC) => match params::drawing_csi(&chunk[at..]) {
+                    Some(length) => at += length,
+                    None => return at,
+                },
+                Some(0x06..=0x1f) => at += 1,
+                _ => return at,
+            }
+        }
+    }
+
     /// Takes the next unit off the chunk; `None` when the chunk is used up.
     #[inline]
     pub fn next<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
@@ -160,7 +146,7 @@ impl Framer {
             },
             control @ (..=0x1f | DEL) => (1, What::Control(control)),
             _ => {
-                let ascii = text::ascii(bytes);
+                let ascii = printable(bytes);
                 if bytes.get(ascii).is_none_or(u8::is_ascii) {
                     (ascii, What::Text { is_ascii: true })
                 } else {

@@ -35,8 +35,8 @@ fn printable_ascii_is_found_to_its_end() {
         for at in 0..40 {
             let mut bytes = [b' ', b'~', b'a', b'`'].repeat(10);
             bytes[at] = special;
-            assert_eq!(text::ascii(&bytes), at);
+            assert_eq!(printable(&bytes), at);
         }
     }
-    assert_eq!(text::ascii(b"all of it is text"), 17);
+    assert_eq!(printable(b"all of it is text"), 17);
 }

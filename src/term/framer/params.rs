@@ -24,6 +24,22 @@ pub struct Csi {
     pub last: u8,
 }
 
+/// Length of the control sequence behind ESC that `bytes` begin with, if it is whole and one that only draws.
+pub(super) fn drawing_csi(bytes: &[u8]) -> Option<usize> {
+    const MOST_BYTES: usize = 64;
+    if *bytes.get(1)? != b'[' {
+        return None;
+    }
+    let start = if *bytes.get(2)? == b'?' { 3 } else { 2 };
+    let length = bytes[start..].iter().take(MOST_BYTES).position(|b| !(0x30..=0x3b).contains(b))?;
+    let last = bytes[start + length];
+    let draws = match start {
+        2 => matches!(last, b'@'..=b'H' | b'J'..=b'M' | b'P' | b'X' | b'd' | b'f' | b'h' | b'l' | b'm' | b'r'),
+        _ => matches!(last, b'J' | b'K' | b'h' | b'l'),
+    };
+    draws.then_some(start + length + 1)
+}
+
 impl Params {
     /// The control sequence that `bytes` begin with, if they begin with ESC [.
     #[inline]

@@ -38,7 +38,7 @@ pub fn decode(bytes: &[u8]) -> Decoded {
 
 /// How many bytes of printable ASCII `bytes` begin with.
 #[inline]
-pub(super) fn ascii(bytes: &[u8]) -> usize {
+pub(super) fn printable(bytes: &[u8]) -> usize {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
     let mut at = 0;
