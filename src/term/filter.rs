@@ -7,6 +7,8 @@ use crate::term::framer::Params;
 use crate::term::framer::Unit;
 use crate::term::framer::What;
 
+/// Asks who is there.
+const ENQ: u8 = 0x05;
 /// What ends a string, and its form as a code point of C1.
 const END: &[u8] = b"\x1b\\";
 const ST: &[u8] = "\u{9c}".as_bytes();
@@ -41,36 +43,38 @@ impl Filter {
                 return;
             };
             let after = raw.len() - chunk.len();
-            let is_open = is_left_open(&unit);
-            if unit.is_carried {
-                start = after;
-                if matches!(unit.what, What::Text { .. }) {
-                    put_text(unit.raw, out);
-                } else if passes(&unit, *clipboard, drops) {
-                    out.extend_from_slice(unit.raw);
-                    out.extend_from_slice(if is_open { END } else { b"" });
-                } else {
-                    out.extend_from_slice(unit.controls);
-                }
-            } else if !passes(&unit, *clipboard, drops) {
-                out.extend_from_slice(&raw[start..before]);
-                out.extend_from_slice(unit.controls);
-                start = after;
-            } else if is_open {
-                out.extend_from_slice(&raw[start..after]);
-                out.extend_from_slice(END);
-                start = after;
-            } else if matches!(unit.what, What::Text { is_ascii: false }) && !is_utf8(unit.raw) {
-                out.extend_from_slice(&raw[start..before]);
-                put_text(unit.raw, out);
-                start = after;
+            let passes = passes(&unit, *clipboard, drops);
+            let is_text = matches!(unit.what, What::Text { is_ascii: false });
+            let is_as_it_came = passes && !is_left_open(&unit) && !unit.controls.contains(&ENQ);
+            if !unit.is_carried && is_as_it_came && !(is_text && !is_utf8(unit.raw)) {
+                continue;
             }
+            out.extend_from_slice(&raw[start..before]);
+            start = after;
+            put(&unit, passes, out);
         }
     }
 
     /// How many of the bytes that came are held back.
     pub fn held(&self) -> usize {
         self.framer.held().len()
+    }
+}
+
+/// What may be passed on of a unit.
+fn put(unit: &Unit<'_>, passes: bool, out: &mut Vec<u8>) {
+    if !passes {
+        // They are executed all the same.
+        out.extend(unit.controls.iter().filter(|&&control| control != ENQ));
+    } else if matches!(unit.what, What::Text { .. }) {
+        put_text(unit.raw, out);
+    } else if unit.controls.contains(&ENQ) {
+        out.extend(unit.raw.iter().filter(|&&byte| byte != ENQ));
+    } else {
+        out.extend_from_slice(unit.raw);
+    }
+    if passes && is_left_open(unit) {
+        out.extend_from_slice(END);
     }
 }
 
@@ -97,8 +101,8 @@ fn is_utf8(text: &[u8]) -> bool {
 fn passes(unit: &Unit<'_>, clipboard: bool, drops: &mut bool) -> bool {
     match unit.what {
         What::Text { .. } => true,
-        // ENQ asks who is there, SCI (ESC Z, U+009A) what.
-        What::Control(control) => !matches!(control, 0x05 | 0x9a),
+        // SCI (ESC Z, U+009A) asks what is there.
+        What::Control(control) => !matches!(control, ENQ | 0x9a),
         What::Escape { intermediate, last } => (intermediate, last) != (0, b'Z'),
         What::Csi { prefix, intermediate, last, params } => !asks(prefix, intermediate, last, params),
         What::String { kind, body, .. } => string_passes(kind, body, clipboard),

@@ -75,6 +75,11 @@ fn invalid_bytes_and_unfinished_sequences_vanish() {
 }
 
 #[test]
+fn a_question_inside_of_a_sequence_is_left_out() {
+    assert_eq!(filtered(false, b"a\x1b[1\x05;3\nmb\x1b\x05[6nc").escape_ascii().to_string(), "a\\x1b[1;3\\nmbc");
+}
+
+#[test]
 fn a_string_is_closed_even_if_what_ended_it_is_dropped() {
     assert_eq!(filtered(false, b"a\x1b_Gx\x1bZtext").escape_ascii().to_string(), "a\\x1b_Gx\\x1b\\\\text");
     assert_eq!(filtered(false, b"a\x1b]0;x\x1b[6ntext").escape_ascii().to_string(), "a\\x1b]0;x\\x1b\\\\text");
