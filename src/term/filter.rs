@@ -44,9 +44,7 @@ impl Filter {
             };
             let after = raw.len() - chunk.len();
             let passes = passes(&unit, *clipboard, drops);
-            let is_text = matches!(unit.what, What::Text { is_ascii: false });
-            let is_as_it_came = passes && !is_left_open(&unit) && !unit.controls.contains(&ENQ);
-            if !unit.is_carried && is_as_it_came && !(is_text && !is_utf8(unit.raw)) {
+            if !unit.is_carried && passes && is_sound(&unit) {
                 continue;
             }
             out.extend_from_slice(&raw[start..before]);
@@ -68,14 +66,34 @@ fn put(unit: &Unit<'_>, passes: bool, out: &mut Vec<u8>) {
         out.extend(unit.controls.iter().filter(|&&control| control != ENQ));
     } else if matches!(unit.what, What::Text { .. }) {
         put_text(unit.raw, out);
-    } else if unit.controls.contains(&ENQ) {
-        out.extend(unit.raw.iter().filter(|&&byte| byte != ENQ));
+    } else if is_sequence(unit) && !is_sound(unit) {
+        let introducer = if unit.raw[0] == 0xc2 { 2 } else { 1 };
+        let (introducer, rest) = unit.raw.split_at(introducer);
+        out.extend_from_slice(introducer);
+        out.extend(rest.iter().filter(|&&byte| byte != ENQ && byte.is_ascii()));
     } else {
         out.extend_from_slice(unit.raw);
     }
     if passes && is_left_open(unit) {
         out.extend_from_slice(END);
     }
+}
+
+/// Whether a unit that passes may do so as it is.
+fn is_sound(unit: &Unit<'_>) -> bool {
+    match unit.what {
+        What::Text { is_ascii } => is_ascii || is_utf8(unit.raw),
+        // With a control or invalid bytes inside.
+        What::Escape { .. } | What::Csi { .. } => {
+            let introducer = if unit.raw[0] == 0xc2 { 2 } else { 1 };
+            !unit.controls.contains(&ENQ) && unit.raw[introducer..].is_ascii()
+        }
+        _ => !is_left_open(unit),
+    }
+}
+
+fn is_sequence(unit: &Unit<'_>) -> bool {
+    matches!(unit.what, What::Escape { .. } | What::Csi { .. })
 }
 
 /// Whether it is a string that the beginning of the next sequence has ended: that may be dropped.
@@ -105,16 +123,24 @@ fn passes(unit: &Unit<'_>, clipboard: bool, drops: &mut bool) -> bool {
         What::Control(control) => !matches!(control, ENQ | 0x9a),
         What::Escape { intermediate, last } => (intermediate, last) != (0, b'Z'),
         What::Csi { prefix, intermediate, last, params } => !asks(prefix, intermediate, last, params),
+        // A question before the string, in the middle of its introducer, is nothing that a program has.
+        What::String { .. } if unit.controls.contains(&ENQ) => false,
         What::String { kind, body, .. } => string_passes(kind, body, clipboard),
         What::Piece { kind, is_first, .. } => {
             if is_first {
-                *drops = !string_passes(kind, &unit.raw[2..], clipboard);
+                *drops = unit.controls.contains(&ENQ) || !string_passes(kind, body_of(unit.raw), clipboard);
             }
             !*drops
         }
         // Other terminals may see an end in what was broken off here.
         What::Nothing => false,
     }
+}
+
+/// A string behind its introducer, which may have bytes in it that mean nothing.
+fn body_of(raw: &[u8]) -> &[u8] {
+    let length = if raw[0] == 0xc2 { Some(1) } else { raw.iter().position(|b| b"]P_X^".contains(b)) };
+    length.and_then(|last| raw.get(last + 1..)).unwrap_or_default()
 }
 
 fn asks(prefix: u8, intermediate: u8, last: u8, params: &Params) -> bool {
