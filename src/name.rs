@@ -115,9 +115,23 @@ impl fmt::Display for PtyId {
 /// A terminal's size in cells. The kernel takes any `u16`; a screen of 65535 x 65535 cells would be 34 GB, so a size is
 /// clamped where it enters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Said")]
 pub struct WinSize {
     rows: u16,
     cols: u16,
+}
+
+/// A size as somebody says it, who may say anything.
+#[derive(Deserialize)]
+struct Said {
+    rows: u16,
+    cols: u16,
+}
+
+impl From<Said> for WinSize {
+    fn from(said: Said) -> Self {
+        Self::clamped(said.rows, said.cols)
+    }
 }
 
 impl WinSize {
@@ -200,6 +214,8 @@ mod tests {
     fn absurd_sizes_are_clamped() {
         assert_eq!(WinSize::clamped(0, 0), WinSize::DEFAULT);
         assert_eq!(WinSize::clamped(65535, 65535).cols(), 4096);
+        let said: WinSize = serde_json::from_str(r#"{"rows":0,"cols":65535}"#).unwrap();
+        assert_eq!((said.rows(), said.cols()), (24, 4096));
     }
 
     #[test]
