@@ -234,7 +234,7 @@ fn the_way_back_to_a_shell_is_named() {
     home.wait_for_clients("work", 1, 0);
     terminal.type_keys(DETACH);
     assert_eq!(terminal.exit_code(LIMIT), 0);
-    assert!(terminal.text().contains("`coop attach work --pty 1`"), "{}", terminal.text());
+    terminal.wait_for_text("`coop attach work --pty 1`", LIMIT);
 }
 
 #[test]
