@@ -5,7 +5,6 @@ use crate::daemon::session::ToSession;
 use crate::daemon::terminal::ACK_DELAY;
 use crate::daemon::terminal::HAND_OUT_BYTES;
 use crate::daemon::terminal::Terminal;
-use crate::daemon::terminal::picture::PIECE_BYTES;
 use crate::daemon::terminal::picture::Seen;
 use crate::daemon::viewer::Output;
 use crate::init::pty::is_worth_waking;
@@ -53,9 +52,7 @@ impl Terminal {
             self.publish_hold(now);
             let may_nap = self.may_nap();
             let Some(following) = &self.following else { return self.is_behind = false };
-            // In a flood the head moves on all the time: without a nap the screen would follow it in crumbs.
-            let is_crumb = seen - before < PIECE_BYTES;
-            if may_nap && seen != before && is_crumb {
+            if may_nap && seen != before && following.ring.head() == seen {
                 self.is_behind = false;
                 self.nap_until = Some(now + NAP);
                 return;
