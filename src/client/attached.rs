@@ -70,6 +70,8 @@ pub struct Client<'a> {
     mirror: Option<Mirror>,
     /// The way past the daemon, once it has been handed over.
     direct: Option<Direct>,
+    /// Room for what is read from the ring.
+    piece: Vec<u8>,
     /// A fresh screen was asked for; until it is here the ring is not read.
     refreshing: bool,
     /// The program has ended; its output ends there.
@@ -103,6 +105,7 @@ impl<'a> Client<'a> {
             window,
             mirror: None,
             direct: None,
+            piece: Vec::new(),
             refreshing: false,
             ending: None,
             told_typing: None,
@@ -153,7 +156,7 @@ impl<'a> Client<'a> {
             PollFd::new(self.screen.output(), flag(self.screen.pending() > 0, PollFlags::POLLOUT)),
         ];
         if let Some(direct) = &self.direct {
-            fds.push(PollFd::new(direct.wake(), PollFlags::POLLIN));
+            fds.extend(direct.wake().map(|wake| PollFd::new(wake, PollFlags::POLLIN)));
             fds.extend(direct.blocked_master().map(|master| PollFd::new(master, PollFlags::POLLOUT)));
         }
         // Standard input that has ended would be "ready" for ever; a terminal that hangs up must be seen all the same.
@@ -166,13 +169,17 @@ impl<'a> Client<'a> {
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
         let hit = |index: usize| fds.get(index).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
-        let wake = self.direct.is_some() && !hit(3).is_empty();
-        Ok(Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), wake, stdin: hit(stdin_at) })
+        let wake = self.direct.as_ref().and_then(Direct::wake).is_some() && !hit(3).is_empty();
+        let ready = Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), wake, stdin: hit(stdin_at) };
+        if !ready.screen.is_empty() {
+            self.screen.has_room();
+        }
+        Ok(ready)
     }
 
     /// Whether a program reads what is shown here, and is slow: it gets every byte, however long it takes.
     fn waits_for_reader(&self) -> bool {
-        self.direct.is_some() && self.screen.pending() > 0 && !io::stdout().is_terminal()
+        self.direct.is_some() && self.screen.pending() > 0 && !self.screen.is_terminal()
     }
 
     /// How long to wait for something to happen.
@@ -209,13 +216,10 @@ impl<'a> Client<'a> {
         if let Some(over) = self.on_typed(held)? {
             return Ok(Some(over));
         }
-        if ready.wake && self.direct.as_ref().is_some_and(|direct| !direct.is_alive()) {
-            // The init is gone. What it left in the ring is shown; why, the daemon says.
-            let rest = self.read_ring()?;
-            self.direct = None;
-            if rest.is_some() || self.away.is_some() {
-                return Ok(Some(rest.unwrap_or_else(|| Over::Gone("the session's processes are gone".to_owned()))));
-            }
+        if ready.wake
+            && let Some(direct) = &mut self.direct
+        {
+            direct.take_wakes();
         }
         if self.away.is_some() {
             if !ready.socket.is_empty()
@@ -366,7 +370,8 @@ struct Ready {
 
 fn attach_call(target: &Target, client: u64, resume: Option<u64>, typed: u64, direct: Way) -> Attach {
     let (session, pty, role) = (target.session.clone(), target.pty, target.role);
-    Attach { session, pty, role, direct, size: screen::size(), resume, client, typed }
+    let every_byte = !io::stdout().is_terminal();
+    Attach { session, pty, role, direct, every_byte, size: screen::size(), resume, client, typed }
 }
 
 /// Unlike any other client's of this machine: process ids are not used again within a nanosecond.

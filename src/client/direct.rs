@@ -25,11 +25,12 @@ pub struct Direct {
     /// The program does not read what is typed.
     is_blocked: bool,
     beat: bool,
+    is_over: bool,
 }
 
 /// What the ring had.
 pub enum Got {
-    Bytes(Vec<u8>),
+    Bytes,
     Nothing,
     /// Others set the pace, and this client was overtaken.
     Overtaken,
@@ -42,11 +43,12 @@ impl Direct {
     pub fn take(fds: Vec<OwnedFd>) -> Option<Self> {
         let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).ok()?;
         let (ring, page) = (RingReader::map(&ring).ok()?, FollowerPage::map(&page).ok()?);
-        Some(Self { ring, page, wake, master, outbox: Vec::new(), is_blocked: false, beat: false })
+        Some(Self { ring, page, wake, master, outbox: Vec::new(), is_blocked: false, beat: false, is_over: false })
     }
 
-    pub fn wake(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+    /// What to watch for output; nothing once the init has closed it.
+    pub fn wake(&self) -> Option<BorrowedFd<'_>> {
+        (!self.is_over).then(|| self.wake.as_fd())
     }
 
     /// What to watch for room, while the program does not read.
@@ -54,16 +56,21 @@ impl Direct {
         self.is_blocked.then(|| self.master.as_fd())
     }
 
-    /// Takes the wake-ups that have come. `false`: the init is gone, and with it the session.
-    pub fn is_alive(&self) -> bool {
-        socket::take_wakes(&self.wake)
+    /// Takes the wake-ups that have come, or sees that the init has closed its side.
+    pub fn take_wakes(&mut self) {
+        self.is_over = !socket::take_wakes(&self.wake);
     }
 
-    pub fn read(&self, cursor: u64) -> Got {
-        let mut bytes = Vec::new();
-        match self.ring.take(cursor, PIECE_BYTES, &mut bytes) {
+    /// Nothing comes behind what the ring has: the init has given up this terminal, or is gone.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Adds to `bytes` what stands behind `cursor`.
+    pub fn read(&self, cursor: u64, bytes: &mut Vec<u8>) -> Got {
+        match self.ring.take(cursor, PIECE_BYTES, bytes) {
             Ok(Taken::Bytes(0)) => Got::Nothing,
-            Ok(Taken::Bytes(_)) => Got::Bytes(bytes),
+            Ok(Taken::Bytes(_)) => Got::Bytes,
             Ok(Taken::Overwritten { .. }) => Got::Overtaken,
             Err(_) => Got::Broken,
         }

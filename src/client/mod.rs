@@ -16,6 +16,7 @@ pub mod look;
 pub mod man;
 pub mod mirror;
 pub mod open;
+pub mod outlet;
 pub mod output;
 pub mod screen;
 pub mod send;

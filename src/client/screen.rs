@@ -1,22 +1,20 @@
 //! The user's own terminal while a client is attached, and how it gets it back: exactly as it was.
 
+use crate::client::outlet::Outlet;
 use crate::config::error::printable;
 use crate::name::WinSize;
 use crate::sys::pty;
 use crate::term::filter::Filter;
 use crate::term::modes;
 use crate::term::modes::ModeTracker;
-use nix::errno::Errno;
+use nix::poll::PollFd;
+use nix::poll::PollFlags;
 use nix::sys::termios;
 use nix::sys::termios::SetArg;
 use nix::sys::termios::Termios;
-use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::io::IsTerminal;
-use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::OpenOptionsExt;
 
 /// The size of the terminal that this client has, or the default.
 pub fn size() -> WinSize {
@@ -28,15 +26,10 @@ pub fn size() -> WinSize {
 pub struct Screen {
     /// Its settings before, when standard input is a terminal.
     saved: Option<Termios>,
-    /// Standard output opened anew: O_NONBLOCK belongs to the open file, which our parent shares.
-    terminal: Option<File>,
-    stdout: io::Stdout,
+    outlet: Outlet,
     modes: ModeTracker,
     filter: Filter,
     clipboard: bool,
-    pending: VecDeque<u8>,
-    /// Room for what the filter lets through.
-    passed: Vec<u8>,
     restored: bool,
 }
 
@@ -44,19 +37,15 @@ impl Screen {
     /// `clipboard`: programs may write to the terminal's.
     pub fn take(clipboard: bool) -> io::Result<Self> {
         let saved = if io::stdin().is_terminal() { Some(make_raw()?) } else { None };
-        let terminal = if io::stdout().is_terminal() { reopen() } else { None };
         let mut screen = Self {
             saved,
-            terminal,
-            stdout: io::stdout(),
+            outlet: Outlet::open()?,
             modes: ModeTracker::new(),
             filter: Filter::new(clipboard),
             clipboard,
-            pending: VecDeque::new(),
-            passed: Vec::new(),
             restored: false,
         };
-        if io::stdout().is_terminal() {
+        if screen.outlet.is_terminal() {
             screen.show(modes::prelude());
         }
         Ok(screen)
@@ -65,22 +54,19 @@ impl Screen {
     /// Queues bytes for the terminal.
     pub fn show(&mut self, bytes: &[u8]) {
         self.modes.feed(bytes);
-        self.pending.extend(bytes);
+        self.outlet.queue().extend_from_slice(bytes);
     }
 
     /// Queues a program's output: what it asks the terminal is answered elsewhere.
     pub fn show_stream(&mut self, bytes: &[u8]) {
-        let mut passed = std::mem::take(&mut self.passed);
-        self.filter.pass(bytes, &mut passed);
-        self.show(&passed);
-        passed.clear();
-        self.passed = passed;
+        let Self { filter, modes, outlet, .. } = self;
+        filter.pass(bytes, outlet.queue(), |seen| modes.feed(seen));
     }
 
     /// A whole screen comes: whatever the output did to the terminal so far is undone.
     pub fn begin_anew(&mut self) {
         self.filter = Filter::new(self.clipboard);
-        if io::stdout().is_terminal() {
+        if self.outlet.is_terminal() {
             let restore = self.modes.restore();
             self.show(&restore);
             self.show(modes::prelude());
@@ -97,27 +83,27 @@ impl Screen {
         self.show(format!("\r\n[coop] {}\r\n", printable(text)).as_bytes());
     }
 
+    pub fn is_terminal(&self) -> bool {
+        self.outlet.is_terminal()
+    }
+
     pub fn pending(&self) -> usize {
-        self.pending.len()
+        self.outlet.pending()
     }
 
     /// What to watch for room.
     pub fn output(&self) -> BorrowedFd<'_> {
-        self.terminal.as_ref().map_or(self.stdout.as_fd(), AsFd::as_fd)
+        self.outlet.as_fd()
+    }
+
+    /// `poll` says that the terminal takes more.
+    pub fn has_room(&mut self) {
+        self.outlet.has_room();
     }
 
     /// Writes what the terminal takes now.
     pub fn write(&mut self) -> io::Result<()> {
-        while !self.pending.is_empty() {
-            let (chunk, _) = self.pending.as_slices();
-            match nix::unistd::write(self.output(), chunk) {
-                Ok(n) => drop(self.pending.drain(..n)),
-                Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => return Ok(()),
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(())
+        self.outlet.write()
     }
 
     /// Gives the terminal back. What it does not take within a moment (it was stopped) is left unsaid.
@@ -125,18 +111,19 @@ impl Screen {
         if std::mem::replace(&mut self.restored, true) {
             return;
         }
-        if io::stdout().is_terminal() {
+        if self.outlet.is_terminal() {
             let restore = self.modes.restore();
-            self.pending.extend(restore);
+            self.outlet.queue().extend(restore);
         }
         for _ in 0..20 {
-            if self.write().is_err() || self.pending.is_empty() {
+            if self.write().is_err() || self.outlet.pending() == 0 {
                 break;
             }
-            let mut room = [nix::poll::PollFd::new(self.output(), nix::poll::PollFlags::POLLOUT)];
+            let mut room = [PollFd::new(self.output(), PollFlags::POLLOUT)];
             if nix::poll::poll(&mut room, 50u8).is_err() {
                 break;
             }
+            self.has_room();
         }
         if let Some(saved) = &self.saved {
             // Keys that were typed for the program must not reach the shell: they are flushed.
@@ -166,13 +153,4 @@ fn make_raw() -> io::Result<Termios> {
     termios::cfmakeraw(&mut raw);
     termios::tcsetattr(io::stdin(), SetArg::TCSANOW, &raw)?;
     Ok(saved)
-}
-
-/// `None` where that is not possible (another user's terminal after `su`): then writing may block.
-fn reopen() -> Option<File> {
-    std::fs::OpenOptions::new()
-        .write(true)
-        .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open("/proc/self/fd/1")
-        .ok()
 }

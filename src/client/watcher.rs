@@ -230,5 +230,6 @@ impl<'a> Watcher<'a> {
 
 fn call(target: &Target, client: u64, resume: Option<u64>, typed: u64) -> Attach {
     let (session, pty, role) = (target.session.clone(), target.pty, target.role);
-    Attach { session, pty, role, direct: Direct::No, size: crate::name::WinSize::DEFAULT, resume, client, typed }
+    let (direct, every_byte, size) = (Direct::No, false, crate::name::WinSize::DEFAULT);
+    Attach { session, pty, role, direct, every_byte, size, resume, client, typed }
 }

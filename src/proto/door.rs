@@ -114,6 +114,9 @@ pub struct Attach {
     /// Whether this client can read the ring and write to the terminal by itself.
     #[serde(default)]
     pub direct: Direct,
+    /// A program or a file takes this client's output: what is typed makes it skip nothing.
+    #[serde(default)]
+    pub every_byte: bool,
     pub size: WinSize,
     /// The offset up to which this client already has the output: exactly the rest is sent.
     pub resume: Option<u64>,

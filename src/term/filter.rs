@@ -28,14 +28,15 @@ impl Filter {
         Self { framer: Framer::default(), clipboard, drops: false }
     }
 
-    /// Adds to `out` what may be passed on. The total does not depend on how the stream is cut.
-    pub fn pass(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+    /// Adds to `out` what may be passed on. The total does not depend on how the stream is cut. `seen` gets all of that
+    /// but text and what only moves the cursor.
+    pub fn pass(&mut self, raw: &[u8], out: &mut Vec<u8>, mut seen: impl FnMut(&[u8])) {
         let Self { framer, clipboard, drops } = self;
         let mut chunk = raw;
         // What stands between was looked at and may pass; it is copied at once.
         let mut start = 0;
         loop {
-            chunk = &chunk[framer.drawing(chunk)..];
+            chunk = &chunk[framer.drawing(chunk, &mut seen)..];
             let before = raw.len() - chunk.len();
             let Some(unit) = framer.next(&mut chunk) else {
                 // What is not finished was taken off the chunk.
@@ -44,12 +45,20 @@ impl Filter {
             };
             let after = raw.len() - chunk.len();
             let passes = passes(&unit, *clipboard, drops);
+            let is_text = matches!(unit.what, What::Text { .. });
             if !unit.is_carried && passes && is_sound(&unit) {
+                if !is_text {
+                    seen(unit.raw);
+                }
                 continue;
             }
             out.extend_from_slice(&raw[start..before]);
             start = after;
+            let put_at = out.len();
             put(&unit, passes, out);
+            if !is_text {
+                seen(&out[put_at..]);
+            }
         }
     }
 

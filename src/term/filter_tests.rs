@@ -1,9 +1,10 @@
 use super::*;
+use crate::term::modes::ModeTracker;
 use proptest::prelude::*;
 
 fn filtered(clipboard: bool, stream: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    Filter::new(clipboard).pass(stream, &mut out);
+    Filter::new(clipboard).pass(stream, &mut out, |_| {});
     out
 }
 
@@ -63,7 +64,7 @@ fn unfinished_units_are_held_back_and_counted() {
         [(&b"ab\x1b[1;"[..], 4), (b"ab\x1b", 1), (b"ab\xe6\x97", 2), (b"ab\x1b]0;x\x1b", 6), (b"ab", 0)]
     {
         let (mut filter, mut out) = (Filter::new(false), Vec::new());
-        filter.pass(stream, &mut out);
+        filter.pass(stream, &mut out, |_| {});
         assert_eq!((out.as_slice(), filter.held()), (&b"ab"[..], held));
     }
 }
@@ -97,11 +98,28 @@ fn long_images_pass_in_pieces_and_long_questions_do_not() {
     let question = [b"\x1b\xffP+q", vec![b'4'; 200_000].as_slice(), b"\x1b\\x"].concat();
     assert_eq!(filtered(false, &question), b"x");
     let (mut filter, mut out) = (Filter::new(false), Vec::new());
-    image.chunks(999).for_each(|chunk| filter.pass(chunk, &mut out));
+    image.chunks(999).for_each(|chunk| filter.pass(chunk, &mut out, |_| {}));
     assert!(out == image);
 }
 
 proptest! {
+    #[test]
+    fn whoever_sees_all_but_text_knows_the_modes(parts in prop::collection::vec(prop_oneof![
+        Just(b"\x1b[1;31m".to_vec()), Just(b"\x1b[m".to_vec()), Just(b"\x1b[?1049h".to_vec()), Just(b"\x1b[?25l".to_vec()),
+        Just(b"\x1b[?1;2004h".to_vec()), Just(b"\x1b[4l\x1b7".to_vec()), Just(b"\x1b(0\x0eqq".to_vec()), Just(b"\x1b8".to_vec()),
+        Just(b"\x1b[3;9r\x1b[?6h".to_vec()), Just(b"\x1b]8;;http://a\x1b\\".to_vec()), Just(b"\x1b[>1u\x1b[2 q".to_vec()),
+        Just("日本\r\né".as_bytes().to_vec()), Just(b"\x0f\x1b[!p".to_vec()), Just(b"\x1b]2;x\x1b[6n".to_vec()),
+        Just(b"\x1b[1\x0em\x18".to_vec()), Just(b"\x1b[?1;\xff".to_vec()), Just(b"\x1b]10;red\x07\x1bc".to_vec()),
+    ], 0..30), piece in 1_usize..40) {
+        let stream = parts.concat();
+        let (mut filter, mut out) = (Filter::new(false), Vec::new());
+        let (mut some, mut all) = (ModeTracker::new(), ModeTracker::new());
+        stream.chunks(piece).for_each(|piece| filter.pass(piece, &mut out, |seen| some.feed(seen)));
+        all.feed(&out);
+        prop_assert_eq!(some.restore().escape_ascii().to_string(), all.restore().escape_ascii().to_string());
+        prop_assert_eq!(some.in_alternate_screen(), all.in_alternate_screen());
+    }
+
     #[test]
     fn cuts_never_matter(parts in prop::collection::vec(prop_oneof![
         Just(b"\x1b[6n".to_vec()), Just(b"\x1b[31m".to_vec()), Just(b"\x1b]11;?\x07".to_vec()), Just(b"\x1b]0;a\x1b\\".to_vec()),
@@ -110,9 +128,9 @@ proptest! {
     ], 0..30)) {
         let stream = parts.concat();
         let (mut filter, mut out) = (Filter::new(false), Vec::new());
-        stream.iter().for_each(|&byte| filter.pass(&[byte], &mut out));
+        stream.iter().for_each(|&byte| filter.pass(&[byte], &mut out, |_| {}));
         let (mut whole, mut at_once) = (Filter::new(false), Vec::new());
-        whole.pass(&stream, &mut at_once);
+        whole.pass(&stream, &mut at_once, |_| {});
         prop_assert_eq!(out, at_once);
         prop_assert_eq!(filter.held(), whole.held());
     }

@@ -31,6 +31,8 @@ const SEQUENCE_MAX_BYTES: usize = 1024;
 const STEP_BYTES: usize = 64;
 
 const BEL: u8 = 0x07;
+const SO: u8 = 0x0e;
+const SI: u8 = 0x0f;
 const CAN: u8 = 0x18;
 const SUB: u8 = 0x1a;
 const ESC: u8 = 0x1b;
@@ -109,10 +111,11 @@ impl Framer {
         self.draining
     }
 
-    /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text of ASCII, controls that ask
-    /// nothing, and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
-    /// [`next`](Self::next) with them.
-    pub fn drawing(&self, chunk: &[u8]) -> usize {
+    /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text, controls that ask nothing,
+    /// and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
+    /// [`next`](Self::next) with them. `seen` gets each that is neither text nor just moves the cursor.
+    #[inline]
+    pub fn drawing(&self, chunk: &[u8], mut seen: impl FnMut(&[u8])) -> usize {
         if self.is_busy {
             return 0;
         }
@@ -121,10 +124,22 @@ impl Framer {
             at += printable(&chunk[at..]);
             match chunk.get(at) {
                 Some(&ESC) => match params::drawing_csi(&chunk[at..]) {
-                    Some(length) => at += length,
+                    Some(length) => {
+                        seen(&chunk[at..at + length]);
+                        at += length;
+                    }
                     None => return at,
                 },
-                Some(0x06..=0x1f) => at += 1,
+                Some(&control @ 0x06..=0x1f) => {
+                    if matches!(control, SO | SI) {
+                        seen(&[control]);
+                    }
+                    at += 1;
+                }
+                Some(0xc2..) => match decode(&chunk[at..]) {
+                    Decoded::Character(0xa0.., length) => at += length,
+                    _ => return at,
+                },
                 _ => return at,
             }
         }

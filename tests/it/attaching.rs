@@ -103,6 +103,23 @@ fn a_shells_input_can_come_from_no_terminal_at_all() {
 }
 
 #[test]
+fn what_is_typed_skips_nothing_of_what_a_program_reads() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    // The reader begins when the end of the input has been typed behind all of the output.
+    let printing = "stty -opost -echo; seq 1 100000; touch printed; cat; touch typed";
+    let script = format!(
+        "(until test -e printed; do sleep 0.01; done) | {} shell work -c '{printing}' |
+            (until test -e typed; do sleep 0.01; done; cat > out)",
+        binary().display()
+    );
+    Ran::of(home.program("sh").args(["-c", &script])).ok();
+    let out = std::fs::read_to_string(home.workspace().join("out")).unwrap();
+    let wrong = (1..=100_000).map(|n| n.to_string()).zip(out.lines()).find(|(right, line)| right != line);
+    assert_eq!((wrong, out.lines().count()), (None, 100_000));
+}
+
+#[test]
 fn a_second_viewer_sees_what_the_first_types() {
     let home = Home::new();
     let first = home.terminal(&["--", "sh"]);

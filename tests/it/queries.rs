@@ -84,7 +84,9 @@ fn questions_are_answered_with_nobody_attached() {
 fn questions_are_answered_once_with_two_attached_and_reach_no_terminal() {
     let home = Home::new();
     ask(&home);
-    let clients = [home.terminal(&["--", "sh", "-c", ASKS]), home.terminal(&[])];
+    let first = home.terminal(&["--", "sh", "-c", ASKS]);
+    first.wait_for_text("ready", LIMIT);
+    let clients = [first, home.terminal(&[])];
     home.wait_for_clients("work", 2, 0);
     home.put("go", b"");
     is_told_all_once(&home);

@@ -26,20 +26,36 @@ impl Client<'_> {
 
     /// Shows what is new in the ring.
     pub(super) fn read_ring(&mut self) -> Result<Option<Over>, Failure> {
-        for _ in 0..PIECES_A_TURN {
-            if !self.reads_ring() {
-                break;
+        let mut piece = std::mem::take(&mut self.piece);
+        let over = self.read_pieces(&mut piece);
+        self.piece = piece;
+        if let Some(over) = over? {
+            return Ok(Some(over));
+        }
+        let shown = self.offset.unwrap_or(0);
+        if self.direct.as_ref().is_some_and(|direct| direct.is_over() && direct.lag(shown) == 0) {
+            // Why, the daemon says.
+            self.direct = None;
+            if self.away.is_some() && self.ending.is_none() {
+                return Ok(Some(Over::Gone("the session's processes are gone".to_owned())));
             }
+        }
+        Ok(self.ending.filter(|(_, head)| self.direct.is_none() || *head <= shown).map(|(exit, _)| Over::Ended(exit)))
+    }
+
+    fn read_pieces(&mut self, piece: &mut Vec<u8>) -> Result<Option<Over>, Failure> {
+        for _ in 0..PIECES_A_TURN {
+            let Some(direct) = self.direct.as_ref().filter(|_| self.reads_ring()) else { break };
             let offset = self.offset.unwrap_or(0);
-            let Some(direct) = &self.direct else { break };
-            match direct.read(offset) {
-                Got::Bytes(bytes) => {
-                    self.on_output(&bytes);
+            piece.clear();
+            match direct.read(offset, piece) {
+                Got::Bytes => {
+                    self.on_output(piece);
                     if self.screen.write().is_err() {
                         return Ok(Some(Over::HungUp));
                     }
                     if let Some(direct) = &self.direct {
-                        direct.has_shown(offset + bytes.len() as u64);
+                        direct.has_shown(offset + piece.len() as u64);
                     }
                 }
                 Got::Nothing => break,
@@ -47,8 +63,7 @@ impl Client<'_> {
                 Got::Broken => return Ok(Some(Over::Gone("the session's output ring is broken".to_owned()))),
             }
         }
-        let shown = self.offset.unwrap_or(0);
-        Ok(self.ending.filter(|(_, head)| self.direct.is_none() || *head <= shown).map(|(exit, _)| Over::Ended(exit)))
+        Ok(None)
     }
 
     /// A fresh screen instead of what is still to be shown.
@@ -65,8 +80,8 @@ impl Client<'_> {
                 self.told_typing = Some(Instant::now());
                 self.wire.queue(&Frame::control(&ClientSays::Typing))?;
             }
-            // What a key does is to be seen at once, not behind all that was printed before.
-            if lag > TYPED_LAG_MAX && !self.refreshing {
+            // What a key does is to be seen at once, not behind all that was printed before; a program reads it all.
+            if lag > TYPED_LAG_MAX && !self.refreshing && self.screen.is_terminal() {
                 self.refresh()?;
             }
         }

@@ -11,10 +11,12 @@ use crate::proto::frame;
 use crate::proto::frame::Frame;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
-use std::io;
-use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::time::Duration;
 use std::time::Instant;
+
+/// How long a terminal may take nothing of the last output before it is left unsaid.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Client<'_> {
     pub(super) fn on_frames(&mut self) -> Result<Option<Over>, Failure> {
@@ -60,7 +62,7 @@ impl Client<'_> {
                 self.refreshing = false;
                 if screen_bytes > 0 {
                     self.screen.begin_anew();
-                    let fits = self.size == screen::size() || !io::stdout().is_terminal();
+                    let fits = self.size == screen::size() || !self.screen.is_terminal();
                     self.mirror = (!fits).then(|| Mirror::new(self.size));
                 }
                 self.offset = Some(offset);
@@ -92,20 +94,27 @@ impl Client<'_> {
         Ok(None)
     }
 
-    /// The last output is shown even to a slow terminal, unless it takes nothing at all.
+    /// The last output is shown even to a slow terminal, unless it takes nothing at all; a program or a file gets it all,
+    /// unless a signal comes.
     pub(super) fn drain_screen(&mut self) {
         let mut last = (self.screen.pending(), Instant::now());
-        while self.screen.pending() > 0 && last.1.elapsed() < Duration::from_secs(2) {
+        while self.screen.pending() > 0 && (last.1.elapsed() < LAST_WORDS || !self.screen.is_terminal()) {
             if self.screen.write().is_err() {
                 return;
             }
             if self.screen.pending() < last.0 {
                 last = (self.screen.pending(), Instant::now());
             }
-            let mut room = [PollFd::new(self.screen.output(), PollFlags::POLLOUT)];
-            if nix::poll::poll(&mut room, 50u8).is_err() {
+            let mut fds = [
+                PollFd::new(self.screen.output(), PollFlags::POLLOUT),
+                PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
+            ];
+            let polled = nix::poll::poll(&mut fds, 50u8);
+            let is_signalled = fds[1].any().unwrap_or(false);
+            if polled.is_err() || is_signalled && matches!(self.on_signals(), Ok(Some(_)) | Err(_)) {
                 return;
             }
+            self.screen.has_room();
         }
     }
 }

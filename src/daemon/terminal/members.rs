@@ -42,6 +42,7 @@ impl Terminal {
                 client: attach.client,
                 role: attach.role,
                 is_direct: kind == ViewerKind::Direct,
+                every_byte: attach.every_byte,
                 size: attach.size,
                 queue: VecDeque::new(),
                 parked: None,
@@ -134,7 +135,9 @@ impl Terminal {
         if self.monitor.on_input(self.now()) {
             self.tell_activity();
         }
-        self.fanout.typed(id);
+        if self.members.get(&id).is_some_and(|member| !member.every_byte) {
+            self.fanout.typed(id);
+        }
         self.typing.push(id, bytes);
     }
 

@@ -97,6 +97,8 @@ struct Member {
     role: Role,
     /// It reads the ring itself.
     is_direct: bool,
+    /// It skips nothing when its user types.
+    every_byte: bool,
     size: WinSize,
     queue: VecDeque<Output>,
     parked: Option<oneshot::Sender<Vec<Output>>>,

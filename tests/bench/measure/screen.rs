@@ -83,7 +83,7 @@ fn feed(screen: &mut Screen, output: &[u8]) {
 
 fn pass((filter, out): &mut (Filter, Vec<u8>), output: &[u8]) {
     out.clear();
-    filter.pass(output, out);
+    filter.pass(output, out, |_| {});
 }
 
 /// Without history, as ours.
