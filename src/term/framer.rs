@@ -101,6 +101,11 @@ impl Framer {
         self.held().is_empty() && self.draining.is_none()
     }
 
+    /// Whether the next unit just begins the chunk.
+    pub fn at_start(&self) -> bool {
+        !self.is_busy
+    }
+
     /// The bytes of the unfinished unit, or of a long string those behind its last piece.
     pub fn held(&self) -> &[u8] {
         &self.held[self.taken..]

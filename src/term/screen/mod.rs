@@ -19,6 +19,7 @@ mod clusters;
 mod colours;
 mod control;
 mod edit;
+mod flood;
 mod grid;
 mod heard;
 mod history;
@@ -141,7 +142,16 @@ impl Screen {
         self.generation += 1;
         let mut framer = std::mem::take(&mut self.framer);
         let mut chunk = bytes;
-        while let Some(unit) = framer.next(&mut chunk) {
+        let mut look_at = 0;
+        loop {
+            let at = bytes.len() - chunk.len();
+            if at >= look_at && framer.at_start() {
+                let (skipped, searched) = self.skip_flood(chunk);
+                // Where there was none, the next is not looked for at once.
+                look_at = at + searched + flood::LEAST_BYTES;
+                chunk = &chunk[skipped..];
+            }
+            let Some(unit) = framer.next(&mut chunk) else { break };
             self.act(&unit, heard);
         }
         self.framer = framer;

@@ -217,6 +217,33 @@ fn memory_is_in_proportion_to_the_cells() {
 
 proptest! {
     #[test]
+    fn a_flood_leaves_the_screen_as_if_it_was_drawn(
+        before in prop::collection::vec(prop_oneof![
+            Just("\x1b[44m"), Just("\x1b[2;5r"), Just("\x1b[4h"), Just("\x1b[?7l"), Just("\x1b[?6h"), Just("\x1b[?1049h"),
+            Just("\x1b[20h"), Just("\x1b(0"), Just("ab\r\n"), Just("\x1b[3;7H"), Just("\x1b7"), Just("\x1b[31m"),
+        ], 0..4),
+        lines in prop::collection::vec((prop_oneof![
+            Just("plain"), Just(""), Just("日本\tx"), Just("e\u{301}·wörter"), Just("a long line that is wrapped"),
+            Just("x\u{1f469}\u{200d}\u{1f4bb}"),
+        ], prop_oneof![8 => Just("\r\n"), 1 => Just("\n"), 1 => Just("\r")]), 1..40),
+        after in prop_oneof![Just(""), Just("tail"), Just("\x1b[2A\x1b[Kz"), Just("\u{301}")],
+        (rows, cols) in (1_u16..12, 2_u16..30),
+    ) {
+        let flood: String = lines.iter().cycle().take(2500).map(|(text, end)| [*text, *end].concat()).collect();
+        let stream = [&before.concat(), &flood, after].concat();
+        let at_once = screen(rows, cols, stream.as_bytes());
+        let mut drawn = Screen::new(WinSize::clamped(rows, cols));
+        stream.as_bytes().chunks(1000).for_each(|piece| drawn.feed(piece, &mut Heard::default()));
+        let snapshot = |screen: &Screen| {
+            let mut out = Vec::new();
+            screen.snapshot(&mut out);
+            out.escape_ascii().to_string()
+        };
+        prop_assert_eq!(snapshot(&at_once), snapshot(&drawn));
+        prop_assert_eq!((at_once.last_width, at_once.x, at_once.y), (drawn.last_width, drawn.x, drawn.y));
+    }
+
+    #[test]
     fn cuts_never_matter_and_no_bytes_panic(
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..12),
         rows in 1u16..6, cols in 1u16..12, seed: u64,
