@@ -151,7 +151,7 @@ impl Framer {
     }
 
     /// Takes the next unit off the chunk; `None` when the chunk is used up.
-    #[inline]
+    #[inline(always)]
     pub fn next<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
         if self.is_busy {
             return self.next_of_any(chunk);

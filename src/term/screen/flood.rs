@@ -3,7 +3,7 @@
 use super::Screen;
 
 /// A shorter flood is drawn.
-pub(super) const LEAST_BYTES: usize = 8 << 10;
+pub(super) const LEAST_BYTES: usize = 4 << 10;
 
 impl Screen {
     /// How many bytes at the beginning of `bytes`, which stand outside of any sequence, make no difference to the screen:

@@ -157,7 +157,7 @@ impl Screen {
         self.framer = framer;
     }
 
-    #[inline]
+    #[inline(always)]
     fn act(&mut self, unit: &Unit<'_>, heard: &mut Heard) {
         for &control in unit.controls {
             self.control(control, heard);
