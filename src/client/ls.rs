@@ -71,7 +71,7 @@ fn home(context: &Context) -> String {
 }
 
 /// The rows as they are documented: the activity is one word, and why somebody is waited for stands beside it.
-fn objects(rows: &[Row]) -> Vec<Value> {
+pub fn objects(rows: &[Row]) -> Vec<Value> {
     let object = |row: &Row| {
         let mut object = json!(row);
         let (activity, reason) = activity(row.activity.as_ref());

@@ -170,7 +170,7 @@ fn restart(context: &Context, session: Option<&str>) -> Result<i32, Failure> {
     let mut daemon = context.daemon()?;
     let row = find::session(context, &mut daemon, session)?;
     match row.state {
-        State::Lost => open::revive(context, &mut daemon, &row, None)?,
+        State::Lost => open::revive(context, &mut daemon, &row, None, true)?,
         State::Running | State::Restarting | State::Exited => daemon.call(Restart { session: row.name })?,
     }
     Ok(0)

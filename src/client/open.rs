@@ -17,6 +17,7 @@ use crate::launch::error::LaunchError;
 use crate::launch::workspace;
 use crate::name::PtyId;
 use crate::name::SessionName;
+use crate::name::WinSize;
 use crate::proto::door::Create;
 use crate::proto::door::Created;
 use crate::proto::door::List;
@@ -36,7 +37,7 @@ pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
     let rows = daemon.call(List {})?;
     let target = match existing(rows, &open, &directory)? {
         Some(row) => {
-            revive(context, &mut daemon, &row, open.workspace.as_deref())?;
+            revive(context, &mut daemon, &row, open.workspace.as_deref(), open.detach)?;
             Target::of(&row, PtyId::AGENT)
         }
         None => create(context, &mut daemon, &open)?,
@@ -70,7 +71,13 @@ fn existing(rows: Vec<Row>, open: &Open, directory: &Path) -> Result<Option<Row>
 
 /// Starts what has ended or was lost. The settings of a lost session are those of the directory that the caller means, if
 /// it is the session's: a Coopfile may lie above the workspace that it names.
-pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row, from: Option<&Path>) -> Result<(), Failure> {
+pub fn revive(
+    context: &Context,
+    daemon: &mut Daemon,
+    row: &Row,
+    from: Option<&Path>,
+    detach: bool,
+) -> Result<(), Failure> {
     match row.state {
         State::Running | State::Restarting => Ok(()),
         State::Exited => {
@@ -83,7 +90,7 @@ pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row, from: Option<&P
             let meant = workspace::meant_by(from, context.config.as_deref(), &context.host);
             let from = if meant.is_ok_and(|meant| meant == row.workspace) { from } else { Some(&*row.workspace) };
             let launch = plan(context, from, Some(row.name.clone()), agent)?;
-            send(context, daemon, launch, false).map(drop)
+            send(context, daemon, launch, false, first_size(detach)).map(drop)
         }
     }
 }
@@ -91,7 +98,7 @@ pub fn revive(context: &Context, daemon: &mut Daemon, row: &Row, from: Option<&P
 fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target, Failure> {
     let launch = plan(context, open.workspace.as_deref(), open.name.clone(), open.command.clone())?;
     let (pty, detach_key) = (PtyId::AGENT, launch.session.detach_key);
-    let session = send(context, daemon, launch, open.name.is_none())?;
+    let session = send(context, daemon, launch, open.name.is_none(), first_size(open.detach))?;
     if !open.detach {
         let key = DetachKeys::new(detach_key).describe();
         context.note(&format!("session {session} is new; {key} d detaches, {key} ? shows the keys"));
@@ -99,9 +106,20 @@ fn create(context: &Context, daemon: &mut Daemon, open: &Open) -> Result<Target,
     Ok(Target { session, pty, role: Role::Terminal, detach_key, end_of_input: None, is_new: true })
 }
 
-fn send(context: &Context, daemon: &mut Daemon, launch: Launch, renameable: bool) -> Result<SessionName, Failure> {
+/// The size that a terminal begins with: that of whoever comes to it at once.
+fn first_size(detach: bool) -> WinSize {
+    if detach { WinSize::DEFAULT } else { screen::size() }
+}
+
+fn send(
+    context: &Context,
+    daemon: &mut Daemon,
+    launch: Launch,
+    renameable: bool,
+    size: WinSize,
+) -> Result<SessionName, Failure> {
     let Launch { session, boxed, .. } = launch;
-    let Created { name, taken_from, .. } = daemon.call(Create { session, boxed, size: screen::size(), renameable })?;
+    let Created { name, taken_from, .. } = daemon.call(Create { session, boxed, size, renameable })?;
     if let Some(workspace) = taken_from {
         let workspace = workspace.display();
         context.note(&format!("session {name} takes over what the last one of this name, of {workspace}, had kept"));

@@ -12,7 +12,6 @@ use crate::launch::trust;
 use crate::proto::door::DaemonStatus;
 use crate::proto::door::Kept;
 use crate::proto::door::Status;
-use crate::session::state::State;
 use serde::Serialize;
 use std::io;
 use std::io::Write;
@@ -28,7 +27,8 @@ struct Shown {
     network: Option<crate::session::spec::NetworkMode>,
     /// Why no session could be made here.
     problem: Option<String>,
-    sessions: Vec<crate::proto::door::Row>,
+    /// As `ls --json` has them.
+    sessions: Vec<serde_json::Value>,
     kept: Vec<Kept>,
 }
 
@@ -97,7 +97,7 @@ fn collect(context: &Context, status: DaemonStatus, coopfile: Coopfile, planned:
         network: launch.as_ref().map(|launch| launch.session.network),
         agent: launch.map(|launch| launch.session.agent),
         problem,
-        sessions: status.sessions,
+        sessions: ls::objects(&status.sessions),
         kept: status.kept,
     }
 }
@@ -132,7 +132,7 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
         None => "-",
     };
     writeln!(out, "Network   {network}")?;
-    let running = shown.sessions.iter().filter(|row| row.state == State::Running).count();
+    let running = shown.sessions.iter().filter(|row| row["state"] == "running").count();
     writeln!(out, "Sessions  {} ({running} running)", shown.sessions.len())?;
     if !shown.kept.is_empty() {
         let names: Vec<&str> = shown.kept.iter().map(|kept| kept.name.as_str()).collect();

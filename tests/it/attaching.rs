@@ -55,7 +55,7 @@ fn the_agents_exit_code_becomes_the_clients() {
         let mut terminal = home.terminal(&["-n", name, "--", "sh", "-c", &format!("echo before; {script}")]);
         assert_eq!(terminal.exit_code(LIMIT), code, "{name}:\n{}", terminal.screen());
         terminal.wait_for_text("before", LIMIT);
-        terminal.wait_for_text("coop: ", LIMIT);
+        terminal.wait_for_text("coop: the agent of", LIMIT);
         let row = home.wait_for_state(name, "exited");
         assert_eq!(row["exit_code"], code, "{row}");
     }
@@ -183,9 +183,9 @@ fn the_detach_key_typed_twice_reaches_the_program_once() {
 fn the_detach_key_and_a_question_mark_show_the_keys() {
     let home = Home::new();
     let terminal = home.terminal(&["--", "sleep", "1000"]);
-    home.wait_for_clients("work", 1, 0);
+    terminal.wait_until_raw();
     terminal.type_keys("\x1d?");
-    terminal.wait_for("the keys", LIMIT, |screen| screen.contains("detach"));
+    terminal.wait_for_text("this help", LIMIT);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn the_detach_key_can_be_another() {
     let home = Home::new();
     home.configure("[session]\ndetach_key = \"ctrl-q\"\n");
     let mut terminal = home.terminal(&["--", "cat"]);
-    home.wait_for_clients("work", 1, 0);
+    terminal.wait_until_raw();
     terminal.type_keys("\x11d");
     assert_eq!(terminal.exit_code(LIMIT), 0);
     assert_eq!(home.state("work"), "running");

@@ -189,7 +189,9 @@ fn without_a_network_there_is_only_the_loopback() {
     let out = home.inside("work", script).ok().out;
     let lines: Vec<&str> = out.lines().map(str::trim).collect();
     assert_eq!(lines[..2], ["lo", "1"], "{out}");
-    assert_ne!(home.inside("work", "exec 3<>/dev/tcp/127.0.0.1/1").code, 0);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let connect = format!("exec bash -c ': <> /dev/tcp/127.0.0.1/{}'", listener.local_addr().unwrap().port());
+    assert_ne!(home.inside("work", &connect).code, 0);
     let inside = home.inside("work", "readlink /proc/self/ns/net").ok().out;
     assert_ne!(inside.trim(), std::fs::read_link("/proc/self/ns/net").unwrap().to_str().unwrap());
 }

@@ -80,7 +80,7 @@ fn sigterm_leaves_the_terminal_as_it_was() {
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
         let client = attach(&home, &terminal);
         processes::send(client, signal);
-        terminal.wait_for_text("code=", LIMIT);
+        terminal.wait_for_text(&format!("code={}", 128 + signal as i32), LIMIT);
         is_as_it_was(&terminal, &before);
         terminal.type_keys("clear\r");
         terminal.wait_for("a clear screen", LIMIT, |screen| !screen.contains("code="));
@@ -96,7 +96,7 @@ fn a_killed_session_leaves_the_terminal_as_it_was() {
     let before = terminal.settings();
     attach(&home, &terminal);
     home.coop(&["kill", "work", "-f"]).ok();
-    terminal.wait_for_text("code=", LIMIT);
+    terminal.wait_for_text("code=1", LIMIT);
     is_as_it_was(&terminal, &before);
 }
 

@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// Directories of the host in which programs are looked for. Not the caller's: an agent installed there would be found.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
@@ -248,7 +247,7 @@ impl Home {
             }
         }
         let mine = || processes::mentioning(&self.root);
-        if wait_or(Duration::from_secs(5), || mine().is_empty().then_some(())).is_none() {
+        if wait_or(LIMIT, || mine().is_empty().then_some(())).is_none() {
             for process in mine() {
                 left += &format!("left running: {process:?}\n");
                 processes::send(process.pid, Signal::SIGKILL);

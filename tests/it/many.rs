@@ -2,6 +2,8 @@
 
 use crate::home::Home;
 use crate::processes;
+use crate::wait::LIMIT;
+use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 use std::time::Instant;
 
@@ -23,7 +25,8 @@ fn two_hundred_sessions_live_die_and_survive_together() {
     assert_eq!(inits(&home), before);
     let adopted = began.elapsed();
     for n in [0, SESSIONS / 2, SESSIONS - 1] {
-        home.inside(&format!("s{n}"), "true").ok();
+        // Those that were slow to answer are adopted a little later.
+        wait_until("it is adopted", LIMIT, || (home.inside(&format!("s{n}"), "true").code == 0).then_some(()));
     }
     let began = Instant::now();
     home.coop(&["kill", "--all"]).ok();

@@ -298,6 +298,7 @@ fn waiting_outlives_the_daemon() {
 #[test]
 fn a_wait_whose_session_is_killed_fails() {
     let ran = waits("text:never", |home| {
+        home.wait_for_clients("work", 0, 1);
         home.coop(&["kill", "-f", "work"]).ok();
     });
     assert_eq!(ran.code, 1, "{ran:?}");

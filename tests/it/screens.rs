@@ -22,7 +22,7 @@ fn an_editor_works_attached() {
     terminal.type_keys(":wq\r");
     assert_eq!(terminal.exit_code(LIMIT), 0);
     assert_eq!(fs::read_to_string(home.workspace().join("note.txt")).unwrap(), "hello from vim\n");
-    assert!(!terminal.ask(vt100::Screen::alternate_screen));
+    terminal.wait_for("the main screen", LIMIT, |_| !terminal.ask(vt100::Screen::alternate_screen));
 }
 
 #[test]
@@ -59,9 +59,11 @@ fn an_editor_fills_a_resized_terminal() {
     let terminal = home.terminal(&["--", "sh", "-c", &format!("{VIM} note.txt")]);
     terminal.wait_for("the editor", LIMIT, |screen| screen.lines().filter(|line| *line == "~").count() > 15);
     terminal.resize(50, 120);
-    // Vim looks for a new size between two waits for keys: one that comes just as it begins to wait is seen at the next key.
-    terminal.type_keys("\x0c");
-    terminal.wait_for("more lines", LIMIT, |screen| screen.lines().filter(|line| *line == "~").count() > 40);
+    terminal.wait_for("more lines", LIMIT, |screen| {
+        // Vim looks for a new size between two waits for keys: one that comes as it begins to wait is seen at the next key.
+        terminal.type_keys("\x0c");
+        screen.lines().filter(|line| *line == "~").count() > 40
+    });
 }
 
 #[test]

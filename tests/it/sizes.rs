@@ -24,6 +24,14 @@ fn size_is(home: &Home, rows: u64, cols: u64) {
 }
 
 #[test]
+fn a_session_that_is_started_detached_has_the_usual_size_whatever_the_terminal_has() {
+    let home = Home::new();
+    let mut terminal = home.terminal_of(50, 132, &["-d", "--", "sh", "-c", "stty size; exec sleep 1000"]);
+    assert_eq!(terminal.exit_code(LIMIT), 0);
+    home.wait_for_shown("work", "24 80");
+}
+
+#[test]
 fn a_session_that_is_started_detached_has_eighty_columns() {
     let home = Home::new();
     home.start("work", SIZES);

@@ -14,6 +14,7 @@ use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
 use nix::pty::Winsize;
 use nix::sys::signal::Signal;
+use nix::sys::termios::LocalFlags;
 use nix::sys::termios::Termios;
 use std::os::fd::AsFd;
 use std::os::fd::OwnedFd;
@@ -201,6 +202,11 @@ impl Terminal {
     }
 
     /// The terminal's settings. (Of the pair's other side: Linux keeps them there.)
+    /// A client has taken over: what is typed before it does, the terminal itself may act on.
+    pub fn wait_until_raw(&self) {
+        self.wait_for("a raw terminal", LIMIT, |_| !self.settings().local_flags.contains(LocalFlags::ICANON));
+    }
+
     pub fn settings(&self) -> Termios {
         nix::sys::termios::tcgetattr(&*self.master).unwrap()
     }
