@@ -40,8 +40,6 @@ type Sink = Box<dyn FnMut(&[u8]) + Send>;
 
 pub struct Terminal {
     master: Arc<OwnedFd>,
-    /// Path of the other side: `/dev/pts/N`.
-    path: String,
     child: Child,
     seen: Arc<Mutex<Seen>>,
     /// While a test holds it, nothing is read.
@@ -74,7 +72,6 @@ impl Terminal {
     fn with_sink((rows, cols): (u16, u16), mut command: Command, sink: Option<Sink>) -> Self {
         let size = Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = nix::pty::openpty(Some(&size), None).unwrap();
-        let path = nix::unistd::ttyname(&pty.slave).unwrap().to_str().unwrap().to_owned();
         for end in [&pty.master, &pty.slave] {
             nix::fcntl::fcntl(end, FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC)).unwrap();
         }
@@ -93,7 +90,7 @@ impl Terminal {
             sink: sink.unwrap_or_else(|| screen_sink(Arc::clone(&seen))),
         };
         let reader = Some(std::thread::spawn(move || reader.run()));
-        Self { master, path, child, seen, gate, stop, reader }
+        Self { master, child, seen, gate, stop, reader }
     }
 
     pub fn pid(&self) -> i32 {
@@ -212,11 +209,10 @@ impl Terminal {
     }
 
     pub fn resize(&self, rows: u16, cols: u16) {
-        let (rows_word, cols_word) = (rows.to_string(), cols.to_string());
-        let words = ["-F", &self.path, "rows", &rows_word, "cols", &cols_word];
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 };
         // What the program draws for the new size must not come to the old one.
         let mut seen = self.seen.lock().unwrap();
-        assert!(Command::new("stty").args(words).status().unwrap().success());
+        rustix::termios::tcsetwinsize(&*self.master, size).unwrap();
         // What a terminal of next to no size shows, or of one that fits into no memory, is nobody's business.
         if (2..=1000).contains(&rows) && (2..=1000).contains(&cols) {
             seen.screen.screen_mut().set_size(rows, cols);
