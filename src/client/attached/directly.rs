@@ -74,8 +74,9 @@ impl Client<'_> {
 
     pub(super) fn type_directly(&mut self) -> Result<(), Failure> {
         let Some(direct) = &mut self.direct else { return Ok(()) };
+        // What comes because of the key is none of it.
+        let lag = direct.lag(self.offset.unwrap_or(0));
         if direct.type_in(&mut self.typed) {
-            let lag = direct.lag(self.offset.unwrap_or(0));
             if self.told_typing.is_none_or(|at| at.elapsed() > TYPING_PAUSE) {
                 self.told_typing = Some(Instant::now());
                 self.wire.queue(&Frame::control(&ClientSays::Typing))?;
