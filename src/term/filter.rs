@@ -29,7 +29,7 @@ impl Filter {
     }
 
     /// Adds to `out` what may be passed on. The total does not depend on how the stream is cut. `seen` gets all of that
-    /// but text and what only moves the cursor.
+    /// but text and what only moves the cursor or erases.
     pub fn pass(&mut self, raw: &[u8], out: &mut Vec<u8>, mut seen: impl FnMut(&[u8])) {
         let Self { framer, clipboard, drops } = self;
         let mut chunk = raw;

@@ -118,7 +118,8 @@ impl Framer {
 
     /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text, controls that ask nothing,
     /// and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
-    /// [`next`](Self::next) with them. `seen` gets each that is neither text nor just moves the cursor.
+    /// [`next`](Self::next) with them. `seen` gets those that change colours, modes,
+    /// charsets and the region.
     #[inline]
     pub fn drawing(&self, chunk: &[u8], mut seen: impl FnMut(&[u8])) -> usize {
         if self.is_busy {
@@ -129,8 +130,10 @@ impl Framer {
             at += printable(&chunk[at..]);
             match chunk.get(at) {
                 Some(&ESC) => match params::drawing_csi(&chunk[at..]) {
-                    Some(length) => {
-                        seen(&chunk[at..at + length]);
+                    Some((length, last)) => {
+                        if matches!(last, b'h' | b'l' | b'm' | b'r') {
+                            seen(&chunk[at..at + length]);
+                        }
                         at += length;
                     }
                     None => return at,

@@ -24,20 +24,29 @@ pub struct Csi {
     pub last: u8,
 }
 
-/// Length of the control sequence behind ESC that `bytes` begin with, if it is whole and one that only draws.
-pub(super) fn drawing_csi(bytes: &[u8]) -> Option<usize> {
+/// Length and last byte of the control sequence behind ESC that `bytes` begin with, if it is whole and one that only draws.
+#[inline]
+pub(super) fn drawing_csi(bytes: &[u8]) -> Option<(usize, u8)> {
     const MOST_BYTES: usize = 64;
+    /// Bit n for the byte 0x40 + n.
+    const fn set(bytes: &[u8]) -> u64 {
+        let (mut bits, mut at) = (0, 0);
+        while at < bytes.len() {
+            bits |= 1 << (bytes[at] - 0x40);
+            at += 1;
+        }
+        bits
+    }
+    const PLAIN: u64 = set(b"@ABCDEFGHJKLMPXdfhlmr");
+    const PRIVATE: u64 = set(b"JKhl");
     if *bytes.get(1)? != b'[' {
         return None;
     }
-    let start = if *bytes.get(2)? == b'?' { 3 } else { 2 };
-    let length = bytes[start..].iter().take(MOST_BYTES).position(|b| !(0x30..=0x3b).contains(b))?;
-    let last = bytes[start + length];
-    let draws = match start {
-        2 => matches!(last, b'@'..=b'H' | b'J'..=b'M' | b'P' | b'X' | b'd' | b'f' | b'h' | b'l' | b'm' | b'r'),
-        _ => matches!(last, b'J' | b'K' | b'h' | b'l'),
-    };
-    draws.then_some(start + length + 1)
+    let (start, draws) = if *bytes.get(2)? == b'?' { (3, PRIVATE) } else { (2, PLAIN) };
+    let body = &bytes[start..bytes.len().min(start + MOST_BYTES)];
+    let length = body.iter().position(|b| !(0x30..=0x3b).contains(b))?;
+    let last = body[length];
+    ((0x40..=0x7e).contains(&last) && draws >> (last - 0x40) & 1 != 0).then_some((start + length + 1, last))
 }
 
 impl Params {

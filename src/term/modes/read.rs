@@ -22,6 +22,14 @@ const ESC: u8 = 0x1b;
 impl ModeTracker {
     /// Takes the next bytes of the output, cut anywhere.
     pub fn feed(&mut self, mut bytes: &[u8]) {
+        // By far the most frequent.
+        if let (State::Ground, [ESC, b'[', params @ .., b'm']) = (self.state, bytes)
+            && params.iter().all(|byte| (0x30..=0x3b).contains(byte))
+        {
+            self.utf8_left = 0;
+            self.pen.styled = is_styled(params);
+            return;
+        }
         while !bytes.is_empty() {
             let used = match self.state {
                 State::Ground => self.ground(bytes),
@@ -178,7 +186,7 @@ impl ModeTracker {
         };
         let (params, intermediates) = rest.split_at(rest.iter().position(|&b| b < 0x30).unwrap_or(rest.len()));
         match (marker, intermediates, last) {
-            (0, [], b'm') => self.pen.styled = params.iter().any(|b| !matches!(b, b'0' | b';')),
+            (0, [], b'm') => self.pen.styled = is_styled(params),
             (b'?', [], b'h' | b'l') => numbers(params).for_each(|number| self.dec_mode(number, last == b'h')),
             (0, [], b'h' | b'l') => numbers(params).for_each(|number| self.set(Mode::Ansi(number), last == b'h')),
             (0, [], b'r') => self.set_region(params),
@@ -348,6 +356,11 @@ impl ModeTracker {
             _ => {}
         }
     }
+}
+
+/// Whether these parameters of SGR leave any colour or attribute on, as far as they tell by themselves.
+fn is_styled(params: &[u8]) -> bool {
+    params.iter().any(|byte| !matches!(byte, b'0' | b';'))
 }
 
 /// How many bytes of `bytes` come before the next that means something outside of sequences.

@@ -22,6 +22,7 @@ use crate::stats::median;
 use crate::stream;
 use crate::stream::Kind;
 use crate::term::filter::Filter;
+use crate::term::modes::ModeTracker;
 use crate::term::screen::Heard;
 use crate::term::screen::Screen;
 use crate::trouble::During;
@@ -59,7 +60,9 @@ pub fn speed(world: &World) -> Result<Vec<Row>> {
         let lanes = vec![
             Lane::ours("coop", || Ok(vec![rate(&output, Screen::new(WinSize::DEFAULT), feed)])),
             Lane::theirs("alacritty_terminal", || Ok(vec![rate(&output, alacritty(), advance)])),
-            Lane::theirs("filter", || Ok(vec![rate(&output, (Filter::new(false), Vec::new()), pass)])),
+            Lane::theirs("filter", || {
+                Ok(vec![rate(&output, (Filter::new(false), ModeTracker::new(), Vec::new()), pass)])
+            }),
         ];
         let series = stats::alternate(world.times(9, 1), lanes)?;
         let how = (median as stats::Statistic, report::megabytes_a_second as report::Unit);
@@ -81,9 +84,9 @@ fn feed(screen: &mut Screen, output: &[u8]) {
     screen.feed(output, &mut Heard::default());
 }
 
-fn pass((filter, out): &mut (Filter, Vec<u8>), output: &[u8]) {
+fn pass((filter, modes, out): &mut (Filter, ModeTracker, Vec<u8>), output: &[u8]) {
     out.clear();
-    filter.pass(output, out, |_| {});
+    filter.pass(output, out, |seen| modes.feed(seen));
 }
 
 /// Without history, as ours.
