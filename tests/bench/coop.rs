@@ -67,9 +67,18 @@ impl<'w> Coop<'w> {
     }
 
     pub fn attach(&self, name: &str) -> Result<Terminal> {
+        Terminal::attach(self.client(name, &[]))
+    }
+
+    /// As [`attach`](Self::attach), and waits for nothing.
+    pub fn open(&self, name: &str, options: &[&str]) -> Result<Terminal> {
+        Terminal::open(self.client(name, options))
+    }
+
+    fn client(&self, name: &str, options: &[&str]) -> Command {
         let mut command = self.command();
-        command.args(["attach", name]);
-        Terminal::attach(command)
+        command.args(["attach", name]).args(options);
+        command
     }
 
     /// Ends all sessions and the daemon.

@@ -1,6 +1,8 @@
 //! What is measured, in the order of the tables in issues 2 and 3.
 
+mod attach;
 mod create;
+mod crowd;
 mod echo;
 mod first;
 mod idle;
@@ -20,12 +22,14 @@ pub struct Measure {
     pub run: fn(&World) -> Result<Vec<Row>>,
 }
 
-pub const MEASURES: [Measure; 11] = [
+pub const MEASURES: [Measure; 13] = [
     Measure { name: "create", what: "a session, from the command to the program in the box", run: create::run },
     Measure { name: "first", what: "the first command ever, start of the daemon included", run: first::run },
     Measure { name: "ls", what: "listing 20 sessions", run: list::run },
     Measure { name: "echo", what: "from a key to its echo, through attach", run: echo::run },
     Measure { name: "output", what: "50 MB through attach, every byte checked", run: output::run },
+    Measure { name: "attach", what: "from the command that attaches to the whole screen", run: attach::run },
+    Measure { name: "crowd", what: "10 MB seen by one of ten clients", run: crowd::run },
     Measure { name: "memory", what: "PSS of all that keeps idle sessions", run: memory::run },
     Measure { name: "size", what: "the release binary", run: size::run },
     Measure { name: "screen", what: "output to screen, plain and with escapes", run: screen::speed },

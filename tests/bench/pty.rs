@@ -35,11 +35,19 @@ pub struct Terminal {
     master: OwnedFd,
     client: Child,
     what: String,
+    born: Instant,
 }
 
 impl Terminal {
-    /// Starts `command` in a session of its own on a new raw 80x24 terminal, and waits until the program behind it listens.
-    pub fn attach(mut command: Command) -> Result<Terminal> {
+    /// As [`open`](Self::open), and waits until the program behind it listens.
+    pub fn attach(command: Command) -> Result<Terminal> {
+        let mut terminal = Terminal::open(command)?;
+        terminal.wait_until_it_listens()?;
+        Ok(terminal)
+    }
+
+    /// Starts `command` in a session of its own on a new raw 80x24 terminal.
+    pub fn open(mut command: Command) -> Result<Terminal> {
         let what = run::describe(&command);
         let pair = nix::pty::openpty(Some(&SIZE), None).during(|| "openpty".into())?;
         fcntl(&pair.master, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).during(|| "fcntl(FD_CLOEXEC)".into())?;
@@ -48,11 +56,39 @@ impl Terminal {
         termios::tcsetattr(&pair.slave, SetArg::TCSANOW, &settings).during(|| "tcsetattr".into())?;
         let slave = || pair.slave.try_clone().during(|| "dup of the terminal".into());
         command.stdin(slave()?).stdout(slave()?).stderr(pair.slave);
+        let born = Instant::now();
         // SAFETY: between fork and exec only two system calls are made: no allocation, no lock, no memory shared.
         let client = unsafe { command.pre_exec(take_terminal) }.spawn().during(|| format!("starting {what}"))?;
-        let mut terminal = Terminal { master: pair.master, client, what };
-        terminal.wait_until_it_listens()?;
-        Ok(terminal)
+        Ok(Terminal { master: pair.master, client, what, born })
+    }
+
+    /// Since its client was started.
+    pub fn age(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    /// Reads until `mark` has been shown.
+    pub fn read_until(&mut self, mark: &[u8]) -> Result<()> {
+        let deadline = Instant::now() + run::LIMIT;
+        let (mut buffer, mut tail) = (vec![0; 64 << 10], Vec::new());
+        loop {
+            let Some(count) = self.read(&mut buffer, deadline)? else {
+                return Err(Trouble::new(format!("{}: no end of the output after {:?}", self.what, run::LIMIT)));
+            };
+            tail.extend_from_slice(&buffer[..count]);
+            if tail.windows(mark.len()).any(|window| window == mark) {
+                return Ok(());
+            }
+            tail.drain(..tail.len().saturating_sub(mark.len()));
+        }
+    }
+
+    /// Its client has begun to show something.
+    pub fn wait_for_output(&mut self) -> Result<()> {
+        match self.read(&mut [0; 16 << 10], Instant::now() + run::LIMIT)? {
+            Some(_) => Ok(()),
+            None => Err(Trouble::new(format!("{}: no output after {:?}", self.what, run::LIMIT))),
+        }
     }
 
     fn wait_until_it_listens(&mut self) -> Result<()> {

@@ -9,6 +9,8 @@ use crate::trouble::Trouble;
 
 const START: &[u8] = b"<<coop-bench-start-5f1d>>\r\n";
 const END: &[u8] = b"\r\n<<coop-bench-end-5f1d>>";
+/// How a screen shows the end.
+pub const END_MARK: &[u8] = b"<<coop-bench-end-5f1d>>";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -48,9 +48,18 @@ impl<'w> Tmux<'w> {
     }
 
     pub fn attach(&self, name: &str) -> Result<Terminal> {
+        Terminal::attach(self.client(name, &[]))
+    }
+
+    /// As [`attach`](Self::attach), and waits for nothing.
+    pub fn open(&self, name: &str, options: &[&str]) -> Result<Terminal> {
+        Terminal::open(self.client(name, options))
+    }
+
+    fn client(&self, name: &str, options: &[&str]) -> Command {
         let mut command = self.command();
-        command.args(["attach-session", "-t", name]);
-        Terminal::attach(command)
+        command.args(["attach-session", "-t", name]).args(options);
+        command
     }
 
     pub fn end(self) -> Result<()> {

@@ -77,6 +77,12 @@ fn lane<'a>(name: &'static str, terminal: Option<Result<Terminal>>, expected: &'
     }
 }
 
+/// Asks for a stream, and waits until its end is shown.
+pub fn pour_until_end(terminal: &mut Terminal) -> Result<()> {
+    terminal.send(&[inside::GO])?;
+    terminal.read_until(stream::END_MARK)
+}
+
 /// MB/s of one whole stream.
 fn pour(terminal: &mut Terminal, expected: &[u8]) -> Result<Vec<f64>> {
     let mut checker = Checker::new(expected);
