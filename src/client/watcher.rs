@@ -86,7 +86,7 @@ impl<'a> Watcher<'a> {
     /// Keeps the lines that leave the screen, from now on.
     pub fn keep_history(&mut self) {
         self.keeps_history = true;
-        self.screen.keep_history(Form::Plain);
+        self.screen.keep_history(Form::Plain, usize::MAX);
     }
 
     /// Up to where the output has been seen.
@@ -176,7 +176,7 @@ impl<'a> Watcher<'a> {
                 if screen_bytes > 0 {
                     self.screen = Screen::new(self.screen.size());
                     if self.keeps_history {
-                        self.screen.keep_history(Form::Plain);
+                        self.screen.keep_history(Form::Plain, usize::MAX);
                     }
                 }
                 (self.offset, self.screen_left) = (Some(offset), screen_bytes);

@@ -144,7 +144,7 @@ impl Picture {
         let Some(oldest) = ring.oldest().filter(|_| lines > 0) else { return Vec::new() };
         let base = self.bases.iter().find(|base| base.offset >= oldest);
         let mut text = match base {
-            _ if oldest == 0 => self.left_behind(ring, 0, self.at, Screen::new(self.size_at(0))),
+            _ if oldest == 0 => self.left_behind(ring, (0, self.at), Screen::new(self.size_at(0)), lines),
             Some(base) => {
                 let mut screen = Screen::new(base.size);
                 screen.feed(&base.screen, &mut Heard::default());
@@ -152,42 +152,42 @@ impl Picture {
                 let mut text = if screen.in_alternate_screen() {
                     Vec::new()
                 } else {
-                    self.left_behind_unseen(ring, oldest, base.offset)
+                    self.left_behind_unseen(ring, (oldest, base.offset), lines)
                 };
-                text.extend(self.left_behind(ring, base.offset, self.at, screen));
+                text.extend(self.left_behind(ring, (base.offset, self.at), screen, lines));
                 text
             }
             // What a full-screen program drew is no history.
             None if self.screen.in_alternate_screen() => Vec::new(),
-            None => self.left_behind_unseen(ring, oldest, self.at),
+            None => self.left_behind_unseen(ring, (oldest, self.at), lines),
         };
         text.drain(..text.len() - last_lines(&text, lines).len());
         text
     }
 
-    /// The lines that leave `screen` while it is fed what the ring has from `from` to `upto`. None, if that is overwritten
+    /// The lines, the newest `lines` of them at least, that leave `screen` while it is fed what the ring has from `from` to `upto`. None, if that is overwritten
     /// meanwhile: the screen itself is what counts.
-    fn left_behind(&self, ring: &RingReader, from: u64, upto: u64, mut screen: Screen) -> Vec<u8> {
+    fn left_behind(&self, ring: &RingReader, (from, upto): (u64, u64), mut screen: Screen, lines: u32) -> Vec<u8> {
         let mut output = Vec::new();
         if !matches!(ring.take(from, upto.saturating_sub(from), &mut output), Ok(Taken::Bytes(_))) {
             return Vec::new();
         }
-        screen.keep_history(Form::Ansi);
+        screen.keep_history(Form::Ansi, lines as usize);
         let mut rest = &output[..];
         for &(at, size) in self.sizes.iter().filter(|(at, _)| (from..upto).contains(at)) {
             let before = usize::try_from(upto - at).unwrap_or(usize::MAX).min(rest.len());
             let (piece, after) = rest.split_at(rest.len() - before);
-            feed(&mut screen, piece);
+            screen.feed(piece, &mut Heard::default());
             screen.resize(size);
             rest = after;
         }
-        feed(&mut screen, rest);
+        screen.feed(rest, &mut Heard::default());
         screen.take_history()
     }
 
     /// The same, where the screen at `from` is not known; the first line may have begun before.
-    fn left_behind_unseen(&self, ring: &RingReader, from: u64, upto: u64) -> Vec<u8> {
-        let mut text = self.left_behind(ring, from, upto, Screen::new(self.size_at(from)));
+    fn left_behind_unseen(&self, ring: &RingReader, (from, upto): (u64, u64), lines: u32) -> Vec<u8> {
+        let mut text = self.left_behind(ring, (from, upto), Screen::new(self.size_at(from)), lines);
         let first = text.iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| at + 1);
         text.drain(..first);
         text
@@ -223,12 +223,6 @@ impl Picture {
         seen.signals = std::mem::take(&mut self.heard.signals);
         seen.is_output = !self.piece.is_empty();
         Ok(seen)
-    }
-}
-
-fn feed(screen: &mut Screen, output: &[u8]) {
-    for piece in output.chunks(64 << 10) {
-        screen.feed(piece, &mut Heard::default());
     }
 }
 

@@ -6,8 +6,8 @@ use super::Screen;
 pub(super) const LEAST_BYTES: usize = 4 << 10;
 
 impl Screen {
-    /// How many bytes at the beginning of `bytes`, which stand outside of any sequence, make no difference to the screen:
-    /// what follows them scrolls all away that was there and that they draw. The cursor is then where they leave it.
+    /// How many bytes at the beginning of `bytes`, which stand outside of any sequence, make no difference to the screen and
+    /// to the history that is wanted: what follows them scrolls all away that was there and that they draw. The cursor is then where they leave it.
     /// The second number is how far `bytes` were searched for one.
     pub(super) fn skip_flood(&mut self, bytes: &[u8]) -> (usize, usize) {
         if bytes.len() < LEAST_BYTES {
@@ -16,13 +16,13 @@ impl Screen {
         let run = run_of_lines(bytes);
         let buffer = self.buffer();
         let is_whole = buffer.top == 0 && buffer.bottom + 1 == self.rows;
-        // Who keeps history wants every line.
-        if run < LEAST_BYTES || !is_whole || self.history.is_some() {
+        if run < LEAST_BYTES || !is_whole {
             return (0, run);
         }
         // So many line feeds behind it scroll all of the screen away, if it begins on the last row: there the cursor is
-        // after as many before it.
-        let Some(start) = start_of_last_lines(&bytes[..run], self.rows) else { return (0, run) };
+        // after as many before it. What leaves after that is history.
+        let lines = self.rows.saturating_add(self.history.as_ref().map_or(0, |history| history.most));
+        let Some(start) = start_of_last_lines(&bytes[..run], lines) else { return (0, run) };
         if start_of_last_lines(&bytes[..start], self.rows).is_none() {
             return (0, run);
         }

@@ -18,14 +18,16 @@ pub enum Form {
 #[derive(Clone, Debug)]
 pub struct History {
     form: Form,
+    /// So many of the newest lines are wanted.
+    pub most: usize,
     out: Vec<u8>,
     /// How many rows have left in all.
     pub rows: u64,
 }
 
 impl History {
-    pub fn new(form: Form) -> Self {
-        Self { form, out: Vec::new(), rows: 0 }
+    pub fn new(form: Form, most: usize) -> Self {
+        Self { form, most, out: Vec::new(), rows: 0 }
     }
 
     pub fn take(&mut self) -> Vec<u8> {

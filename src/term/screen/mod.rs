@@ -262,8 +262,8 @@ impl Screen {
     }
 
     /// Keeps lines that leave the top of the main screen, from now on.
-    pub fn keep_history(&mut self, form: Form) {
-        self.history = Some(History::new(form));
+    pub fn keep_history(&mut self, form: Form, most: usize) {
+        self.history = Some(History::new(form, most));
     }
 
     /// The lines that left since the last call.

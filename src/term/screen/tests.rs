@@ -183,7 +183,7 @@ fn a_row_can_be_painted_in_part() {
 fn lines_that_leave_can_be_kept() {
     for (form, expected) in [(Form::Plain, "abcdefgh\nred\n"), (Form::Ansi, "abcdefgh\n\\x1b[0;31mred\\x1b[0m\n")] {
         let mut screen = Screen::new(WinSize::clamped(2, 5));
-        screen.keep_history(form);
+        screen.keep_history(form, usize::MAX);
         screen.feed(b"abcdefgh\r\n\x1b[31mred\x1b[m\r\nx\r\ny", &mut Heard::default());
         let history = String::from_utf8(screen.take_history()).unwrap();
         assert_eq!(history.replace('\x1b', "\\x1b"), expected);
@@ -193,7 +193,7 @@ fn lines_that_leave_can_be_kept() {
 #[test]
 fn lines_that_are_scrolled_away_can_be_kept() {
     let mut screen = Screen::new(WinSize::clamped(3, 5));
-    screen.keep_history(Form::Plain);
+    screen.keep_history(Form::Plain, usize::MAX);
     screen
         .feed(b"a\r\nb\r\nc\x1b[2Sd\x1b[2;3r\x1b[S\x1b[r\x1b[?1049hx\x1b[S\x1b[?1049l\x1b[99S", &mut Heard::default());
     assert_eq!(
@@ -234,6 +234,15 @@ proptest! {
         let at_once = screen(rows, cols, stream.as_bytes());
         let mut drawn = Screen::new(WinSize::clamped(rows, cols));
         stream.as_bytes().chunks(1000).for_each(|piece| drawn.feed(piece, &mut Heard::default()));
+        let with_history = |piece: usize, most: usize| {
+            let mut screen = Screen::new(WinSize::clamped(rows, cols));
+            screen.keep_history(Form::Plain, most);
+            stream.as_bytes().chunks(piece).for_each(|piece| screen.feed(piece, &mut Heard::default()));
+            let history = String::from_utf8(screen.take_history()).unwrap();
+            let lines: Vec<_> = history.lines().rev().take(20).map(str::to_owned).collect();
+            lines
+        };
+        prop_assert_eq!(with_history(usize::MAX, 20), with_history(1000, 20));
         let snapshot = |screen: &Screen| {
             let mut out = Vec::new();
             screen.snapshot(&mut out);
