@@ -46,6 +46,7 @@ mod reconnect;
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// Output waiting for a slow terminal, beyond which no more is taken from the daemon.
 const PENDING_MAX: usize = 64 << 10;
+const GONE: PollFlags = PollFlags::POLLHUP.union(PollFlags::POLLERR).union(PollFlags::POLLNVAL);
 
 pub struct Client<'a> {
     context: &'a Context,
@@ -145,16 +146,11 @@ impl<'a> Client<'a> {
         let wants_input = self.reads_input && self.typed.has_room();
         let flag = |on: bool, flag: PollFlags| if on { flag } else { PollFlags::empty() };
         let stdin = io::stdin();
-        let socket = flag(wants_output, PollFlags::POLLIN) | flag(self.wire.has_output(), PollFlags::POLLOUT);
-        let socket = match &self.away {
-            Some(away) => PollFd::new(away.as_fd(), PollFlags::POLLIN),
-            None => PollFd::new(self.wire.as_fd(), socket),
-        };
         let mut fds = vec![
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-            socket,
             PollFd::new(self.screen.output(), flag(self.screen.pending() > 0, PollFlags::POLLOUT)),
         ];
+        let wake_at = fds.len();
         if let Some(direct) = &self.direct {
             fds.extend(direct.wake().map(|wake| PollFd::new(wake, PollFlags::POLLIN)));
             fds.extend(direct.blocked_master().map(|master| PollFd::new(master, PollFlags::POLLOUT)));
@@ -164,13 +160,24 @@ impl<'a> Client<'a> {
         if self.reads_input {
             fds.push(PollFd::new(stdin.as_fd(), flag(wants_input, PollFlags::POLLIN)));
         }
+        let socket_at = fds.len();
+        match &self.away {
+            // The daemon has closed it behind its last word.
+            _ if self.ending.is_some() => {}
+            Some(away) => fds.push(PollFd::new(away.as_fd(), PollFlags::POLLIN)),
+            None => {
+                let wants = flag(wants_output, PollFlags::POLLIN) | flag(self.wire.has_output(), PollFlags::POLLOUT);
+                fds.push(PollFd::new(self.wire.as_fd(), wants));
+            }
+        }
         match nix::poll::poll(&mut fds, self.patience()) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
         let hit = |index: usize| fds.get(index).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
-        let wake = self.direct.as_ref().and_then(Direct::wake).is_some() && !hit(3).is_empty();
-        let ready = Ready { signals: !hit(0).is_empty(), socket: hit(1), screen: hit(2), wake, stdin: hit(stdin_at) };
+        let stdin = if self.reads_input { hit(stdin_at) } else { PollFlags::empty() };
+        let wake = self.direct.as_ref().and_then(Direct::wake).is_some() && !hit(wake_at).is_empty();
+        let ready = Ready { signals: !hit(0).is_empty(), socket: hit(socket_at), screen: hit(1), wake, stdin };
         if !ready.screen.is_empty() {
             self.screen.has_room();
         }
@@ -203,8 +210,7 @@ impl<'a> Client<'a> {
         {
             return Ok(Some(over));
         }
-        let gone = PollFlags::POLLHUP | PollFlags::POLLERR | PollFlags::POLLNVAL;
-        if io::stdin().is_terminal() && ready.stdin.intersects(gone) || ready.screen.intersects(gone) {
+        if io::stdin().is_terminal() && ready.stdin.intersects(GONE) || ready.screen.intersects(GONE) {
             return Ok(Some(Over::HungUp));
         }
         if !ready.stdin.is_empty()
@@ -221,27 +227,8 @@ impl<'a> Client<'a> {
         {
             direct.take_wakes();
         }
-        if self.away.is_some() {
-            if !ready.socket.is_empty()
-                && let Some(over) = self.come_back()?
-            {
-                return Ok(Some(over));
-            }
-        } else if ready.socket.contains(PollFlags::POLLOUT) {
-            self.wire.write_or_drop();
-        }
-        if self.away.is_none() && ready.socket.intersects(PollFlags::POLLIN | gone) {
-            match self.wire.read() {
-                Ok(true) => {}
-                Ok(false) | Err(_) => {
-                    // What it said before it went counts, a goodbye above all.
-                    if let Some(over) = self.on_frames()? {
-                        self.drain_screen();
-                        return Ok(Some(over));
-                    }
-                    return self.reconnect();
-                }
-            }
+        if let Some(over) = self.on_socket(ready.socket)? {
+            return Ok(Some(over));
         }
         self.reflect();
         if self.waits_for_reader()
@@ -253,6 +240,26 @@ impl<'a> Client<'a> {
             return Ok(Some(Over::HungUp));
         }
         Ok(None)
+    }
+
+    /// What the daemon's connection, or the search for another daemon, has come to.
+    fn on_socket(&mut self, ready: PollFlags) -> Result<Option<Over>, Failure> {
+        if self.away.is_some() {
+            return if ready.is_empty() { Ok(None) } else { self.come_back() };
+        }
+        if ready.contains(PollFlags::POLLOUT) {
+            self.wire.write_or_drop();
+        }
+        if !ready.intersects(PollFlags::POLLIN | GONE) || self.wire.read().unwrap_or(false) {
+            return Ok(None);
+        }
+        // What it said before it went counts, a goodbye above all.
+        if let Some(over) = self.on_frames()? {
+            self.drain_screen();
+            return Ok(Some(over));
+        }
+        // Behind the program's end nothing comes but what the ring has: nobody else is needed for that.
+        if self.ending.is_some() { Ok(None) } else { self.reconnect() }
     }
 
     fn on_signals(&mut self) -> Result<Option<Over>, Failure> {

@@ -1,10 +1,12 @@
-//! A daemon with nothing to do does nothing.
+//! Who has nothing to do does nothing.
 
 use crate::home::Home;
 use crate::wait::LIMIT;
 use crate::wait::let_pass;
 use crate::wait::wait_until;
 use std::fs;
+use std::io::Read;
+use std::process::Stdio;
 use std::time::Duration;
 
 /// How often all threads of a process have gone to sleep.
@@ -54,4 +56,27 @@ fn a_daemon_with_idle_sessions_attached_to_does_not_wake_up() {
     let_pass(Duration::from_secs(3));
     let woken: u64 = all().iter().zip(still).map(|(after, before)| after - before).sum();
     assert!(woken <= 2, "{woken} wake-ups in three idle seconds");
+}
+
+#[test]
+fn a_client_whose_program_has_ended_and_whose_reader_is_slow_waits_without_a_stir() {
+    let home = Home::new();
+    home.start("work", "exec sleep 1000");
+    let mut command =
+        home.command(&["shell", "work", "-c", "until test -e go; do sleep 0.01; done; seq 1 100000; exit 3"]);
+    let mut client = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let pid = i32::try_from(client.id()).unwrap();
+    let terminals = || home.row("work").map(|row| row["ptys"].as_array().map_or(0, Vec::len));
+    wait_until("the shell has come", LIMIT, || (terminals() == Some(2)).then_some(()));
+    home.put("go", b"");
+    wait_until("the shell has gone", LIMIT, || (terminals() == Some(1)).then_some(()));
+    let before = naps(pid);
+    let_pass(Duration::from_secs(2));
+    let woken = naps(pid) - before;
+    // Four times a second it shows the init that it lives.
+    assert!(woken <= 20, "{woken} wake-ups in two seconds");
+    let mut text = String::new();
+    client.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text.lines().count(), 100_000);
+    assert_eq!(client.wait().unwrap().code(), Some(3));
 }

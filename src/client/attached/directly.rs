@@ -59,7 +59,14 @@ impl Client<'_> {
                     }
                 }
                 Got::Nothing => break,
-                Got::Overtaken => self.refresh()?,
+                Got::Overtaken => match self.ending {
+                    // Nobody draws a screen any more.
+                    Some((exit, _)) => {
+                        self.context.note("the end of the output was overwritten before it could be shown");
+                        return Ok(Some(Over::Ended(exit)));
+                    }
+                    None => self.refresh()?,
+                },
                 Got::Broken => return Ok(Some(Over::Gone("the session's output ring is broken".to_owned()))),
             }
         }
@@ -82,7 +89,8 @@ impl Client<'_> {
                 self.wire.queue(&Frame::control(&ClientSays::Typing))?;
             }
             // What a key does is to be seen at once, not behind all that was printed before; a program reads it all.
-            if lag > TYPED_LAG_MAX && !self.refreshing && self.screen.is_terminal() {
+            let can_skip = !self.refreshing && self.ending.is_none();
+            if lag > TYPED_LAG_MAX && can_skip && self.screen.is_terminal() {
                 self.refresh()?;
             }
         }

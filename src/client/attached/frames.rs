@@ -85,7 +85,11 @@ impl Client<'_> {
                     return self.reconnect();
                 }
             }
-            DaemonSays::Ended { exit, head } if self.direct.is_some() => self.ending = Some((exit, head)),
+            DaemonSays::Ended { exit, head } if self.direct.is_some() => {
+                self.ending = Some((exit, head));
+                // A screen that was asked for too late does not come; what it was to replace is still there.
+                self.refreshing = false;
+            }
             DaemonSays::Ended { exit, .. } => return Ok(Some(Over::Ended(exit))),
             DaemonSays::Gone { why } => return Ok(Some(Over::Gone(why))),
             DaemonSays::Bye { replaced: false } => return Ok(Some(Over::Shutdown)),
