@@ -20,8 +20,6 @@ pub struct Direct {
     page: FollowerPage,
     wake: OwnedFd,
     master: OwnedFd,
-    /// What was taken from the queue of keys and not written yet.
-    outbox: Vec<u8>,
     /// The program does not read what is typed.
     is_blocked: bool,
     beat: bool,
@@ -43,7 +41,7 @@ impl Direct {
     pub fn take(fds: Vec<OwnedFd>) -> Option<Self> {
         let [ring, page, wake, master] = <[OwnedFd; 4]>::try_from(fds).ok()?;
         let (ring, page) = (RingReader::map(&ring).ok()?, FollowerPage::map(&page).ok()?);
-        Some(Self { ring, page, wake, master, outbox: Vec::new(), is_blocked: false, beat: false, is_over: false })
+        Some(Self { ring, page, wake, master, is_blocked: false, beat: false, is_over: false })
     }
 
     /// What to watch for output; nothing once the init has closed it.
@@ -110,18 +108,13 @@ impl Direct {
         let mut went = false;
         self.is_blocked = false;
         loop {
-            if self.outbox.is_empty() {
-                // What is still on its way through the daemon comes first.
-                if typed.in_flight() > 0 {
-                    return went;
-                }
-                let Some(bytes) = typed.next_to_send() else { return went };
-                self.outbox = bytes;
+            let next = typed.next_to_write();
+            if next.is_empty() {
+                return went;
             }
-            match nix::unistd::write(&self.master, &self.outbox) {
+            match nix::unistd::write(&self.master, next) {
                 Ok(n) => {
-                    self.outbox.drain(..n);
-                    typed.acknowledge(typed.acknowledged() + n as u64);
+                    typed.wrote(n);
                     went = true;
                 }
                 Err(Errno::EINTR) => {}

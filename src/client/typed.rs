@@ -31,9 +31,16 @@ impl Typed {
         self.acknowledged
     }
 
-    /// How many bytes were sent and not acknowledged.
-    pub fn in_flight(&self) -> usize {
-        self.sent
+    /// What is to be written next by whoever writes to the program's terminal itself: nothing while something is still
+    /// on its way through the daemon, which comes first.
+    pub fn next_to_write(&self) -> &[u8] {
+        if self.sent == 0 { self.bytes.as_slices().0 } else { &[] }
+    }
+
+    /// So much of [`next_to_write`](Self::next_to_write) has been written.
+    pub fn wrote(&mut self, len: usize) {
+        self.bytes.drain(..len);
+        self.acknowledged += len as u64;
     }
 
     pub fn next_to_send(&mut self) -> Option<Vec<u8>> {
@@ -98,6 +105,22 @@ mod tests {
         typed.acknowledge(2);
         typed.send_again();
         assert_eq!(typed.next_to_send().unwrap(), b"cdef");
+    }
+
+    #[test]
+    fn what_was_written_past_the_daemon_is_never_sent_to_one() {
+        let mut typed = Typed::default();
+        typed.push(b"abcdef");
+        assert_eq!(typed.next_to_write(), b"abcdef");
+        typed.wrote(2);
+        typed.send_again();
+        typed.acknowledge_earlier(0);
+        assert_eq!(typed.acknowledged(), 2);
+        assert_eq!(typed.next_to_send().unwrap(), b"cdef");
+        assert_eq!(typed.next_to_write(), b"", "that is on its way");
+        typed.acknowledge(6);
+        typed.push(b"g");
+        assert_eq!(typed.next_to_write(), b"g");
     }
 
     #[test]

@@ -57,6 +57,28 @@ fn a_paste_waits_for_a_program_that_does_not_read_yet() {
 }
 
 #[test]
+fn a_paste_into_a_program_that_does_not_read_outlives_daemons_and_arrives_once() {
+    let home = Home::new();
+    let script = "stty raw -echo; echo ready; until test -e go; do sleep 0.01; done; exec cat > told";
+    let terminal = home.terminal(&["--", "sh", "-c", script]);
+    terminal.wait_for_text("ready", LIMIT);
+    let mut bytes = mebibyte();
+    bytes.extend_from_slice(b"end");
+    terminal.type_bytes(&bytes);
+    for _ in 0..3 {
+        let daemon = home.daemon();
+        crate::processes::send(daemon, nix::sys::signal::Signal::SIGKILL);
+        wait_until("another daemon", LIMIT, || home.daemons().iter().find(|p| p.pid != daemon).map(|_| ()));
+        home.wait_for_clients("work", 1, 0);
+    }
+    home.put("go", b"");
+    let told = || fs::read(home.workspace().join("told")).unwrap_or_default();
+    wait_until("all is read", LIMIT, || told().ends_with(b"end").then_some(()));
+    assert_eq!(told().len(), bytes.len());
+    assert_eq!(hash(&told()), hash(&bytes));
+}
+
+#[test]
 fn fifty_megabytes_come_through_unchanged() {
     let home = Home::new();
     let count = Arc::new(Mutex::new(Count::default()));
