@@ -2,6 +2,7 @@
 
 use crate::client::Context;
 use crate::client::failure::Failure;
+use crate::client::failure::Lasts;
 use crate::client::failure::NO_DAEMON;
 use crate::client::start;
 use crate::home;
@@ -63,10 +64,9 @@ pub fn connect(context: &Context) -> Result<Daemon, Failure> {
             None => start::start(context)?,
             Some(stream) => match greet(context, stream, false) {
                 Ok(Greeting::Served(daemon)) => return Ok(daemon),
-                Ok(Greeting::Foreign(mut daemon)) => {
+                Ok(Greeting::Foreign(daemon)) => {
                     context.detail(|| "replacing a daemon of another build".to_owned());
-                    daemon.call(Shutdown { replace: true })?;
-                    daemon.wait_for_end();
+                    daemon.shut_down(true)?;
                 }
                 // It ended while we spoke, or it never started to.
                 Err(error) if is_hang_up(&error) => context.detail(|| format!("the daemon hung up: {error}")),
@@ -75,6 +75,21 @@ pub fn connect(context: &Context) -> Result<Daemon, Failure> {
         }
     }
     Err(no_answer(context, &io::Error::other("it ended each time")))
+}
+
+/// Calls for something that may be asked twice: if the daemon goes instead of answering, its successor is asked.
+pub fn ask<C: Call + Clone>(context: &Context, daemon: &mut Daemon, call: C) -> Result<C::Reply, Failure> {
+    for _ in 0..5 {
+        match daemon.call(call.clone()) {
+            Err(failure) if failure.lasts == Lasts::UntilNextDaemon => {
+                context.detail(|| format!("asking another daemon: {}", failure.message));
+                daemon.wait_for_end();
+                *daemon = connect(context)?;
+            }
+            answer => return answer,
+        }
+    }
+    daemon.call(call)
 }
 
 /// As [`connect`], for a client in the middle of something: any build's daemon will do, as long as it is understood.
@@ -101,8 +116,7 @@ pub fn attach(context: &Context, mut daemon: Daemon, call: &Attach) -> Result<(D
             Err(failure) => failure,
         };
         daemon = loop {
-            let again = failure.hung_up || failure.code == NO_DAEMON;
-            if !again || Instant::now() > until {
+            if failure.lasts != Lasts::UntilNextDaemon || Instant::now() > until {
                 return Err(failure);
             }
             match reconnect(context) {
@@ -238,6 +252,15 @@ impl Daemon {
     pub fn call<C: Call>(&mut self, call: C) -> Result<C::Reply, Failure> {
         self.ask(call)?;
         self.answer::<C>()
+    }
+
+    /// Ends the daemon, and waits until it is gone. One that somebody else has ended meanwhile need not answer.
+    pub fn shut_down(mut self, replace: bool) -> Result<(), Failure> {
+        match self.call(Shutdown { replace }) {
+            Err(failure) if failure.lasts != Lasts::UntilNextDaemon => return Err(failure),
+            Ok(()) | Err(_) => self.wait_for_end(),
+        }
+        Ok(())
     }
 
     /// From here on answers may be hours apart.

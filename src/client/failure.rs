@@ -22,13 +22,30 @@ pub struct Failure {
     pub message: String,
     pub hint: Option<String>,
     pub code: i32,
-    /// The daemon closed the connection: another one may answer.
-    pub hung_up: bool,
+    pub lasts: Lasts,
+}
+
+/// Whether the same may go well a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasts {
+    Forever,
+    /// No daemon is there, or it went: the next one may answer.
+    UntilNextDaemon,
+    /// The session is not in the right state: a daemon that has just come may not have taken it over yet.
+    UntilAdopted,
 }
 
 impl Failure {
+    /// One that lasts, unless it is for want of a daemon.
     pub fn new(code: i32, message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code, hung_up: false }
+        let lasts = if code == NO_DAEMON { Lasts::UntilNextDaemon } else { Lasts::Forever };
+        Self { message: message.into(), hint: None, code, lasts }
+    }
+
+    /// Another try would end in the same way.
+    pub fn lasting(mut self) -> Self {
+        self.lasts = Lasts::Forever;
+        self
     }
 
     pub fn hinted(mut self, hint: impl Into<String>) -> Self {
@@ -47,24 +64,26 @@ impl Failure {
 
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
-        let code = match refusal.code {
-            RefusalCode::NoSession => NO_SESSION,
-            RefusalCode::Exists | RefusalCode::NoPty => BAD_ARGUMENTS,
-            RefusalCode::WrongState | RefusalCode::Box | RefusalCode::BadRequest | RefusalCode::Failed => GENERAL,
+        let (code, lasts) = match refusal.code {
+            RefusalCode::NoSession => (NO_SESSION, Lasts::Forever),
+            RefusalCode::Exists | RefusalCode::NoPty => (BAD_ARGUMENTS, Lasts::Forever),
+            RefusalCode::WrongState => (GENERAL, Lasts::UntilAdopted),
+            RefusalCode::Ending => (NO_DAEMON, Lasts::UntilNextDaemon),
+            RefusalCode::Box | RefusalCode::BadRequest | RefusalCode::Failed => (GENERAL, Lasts::Forever),
         };
-        Self { message: refusal.message, hint: refusal.hint, code, hung_up: false }
+        Self { message: refusal.message, hint: refusal.hint, code, lasts }
     }
 }
 
 impl From<LaunchError> for Failure {
     fn from(error: LaunchError) -> Self {
-        Self { code: i32::from(error.exit_code()), hint: error.hint(), message: error.to_string(), hung_up: false }
+        Self { hint: error.hint(), ..Self::new(i32::from(error.exit_code()), error.to_string()).lasting() }
     }
 }
 
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
-        Self { code: NO_DAEMON, hint: Some(error.hint()), message: error.to_string(), hung_up: false }
+        Self::new(NO_DAEMON, error.to_string()).hinted(error.hint()).lasting()
     }
 }
 
@@ -75,6 +94,7 @@ impl From<io::Error> for Failure {
         use io::ErrorKind::ConnectionReset;
         use io::ErrorKind::UnexpectedEof;
         let hung_up = matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof);
-        Self { hung_up, ..Self::new(GENERAL, error.to_string()) }
+        let lasts = if hung_up { Lasts::UntilNextDaemon } else { Lasts::Forever };
+        Self { lasts, ..Self::new(GENERAL, error.to_string()) }
     }
 }

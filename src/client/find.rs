@@ -1,6 +1,7 @@
 //! Which session is meant.
 
 use crate::client::Context;
+use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::BAD_ARGUMENTS;
 use crate::client::failure::Failure;
@@ -15,7 +16,7 @@ use std::path::Path;
 
 /// The session of that name or workspace; without one, this workspace's.
 pub fn session(context: &Context, daemon: &mut Daemon, wanted: Option<&str>) -> Result<Row, Failure> {
-    let rows = daemon.call(List {})?;
+    let rows = connect::ask(context, daemon, List {})?;
     match wanted {
         Some(text) if is_path(text) => of_workspace(context, rows, Some(Path::new(text))),
         Some(text) => named(rows, text),

@@ -1,6 +1,7 @@
 //! `coop kill`: ends sessions, all at once if several are meant.
 
 use crate::client::Context;
+use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
@@ -22,13 +23,13 @@ pub struct Manner {
 pub fn verb(context: &Context, session: Option<&str>, all: bool, manner: Manner) -> Result<i32, Failure> {
     let mut daemon = context.daemon()?;
     let names = if all {
-        let sessions = daemon.call(List {})?.into_iter().map(|row| row.name);
-        sessions.chain(kept(&mut daemon, manner)?.into_iter().map(|kept| kept.name)).collect()
+        let sessions = connect::ask(context, &mut daemon, List {})?.into_iter().map(|row| row.name);
+        sessions.chain(kept(context, &mut daemon, manner)?.into_iter().map(|kept| kept.name)).collect()
     } else {
         match find::session(context, &mut daemon, session) {
             Ok(row) => vec![row.name],
             Err(failure) if failure.code == NO_SESSION => {
-                let kept = kept(&mut daemon, manner)?;
+                let kept = kept(context, &mut daemon, manner)?;
                 let left = find::kept(context, kept, session);
                 if left.is_empty() { return Err(failure) } else { left }
             }
@@ -61,6 +62,6 @@ pub fn verb(context: &Context, session: Option<&str>, all: bool, manner: Manner)
 }
 
 /// What killed sessions have left, if it is to be forgotten.
-fn kept(daemon: &mut Daemon, manner: Manner) -> Result<Vec<Kept>, Failure> {
-    if manner.forget { Ok(daemon.call(Status {})?.kept) } else { Ok(Vec::new()) }
+fn kept(context: &Context, daemon: &mut Daemon, manner: Manner) -> Result<Vec<Kept>, Failure> {
+    if manner.forget { Ok(connect::ask(context, daemon, Status {})?.kept) } else { Ok(Vec::new()) }
 }

@@ -1,6 +1,7 @@
 //! `coop ls`.
 
 use crate::client::Context;
+use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::config::error::deceives;
@@ -26,7 +27,7 @@ pub fn verb(context: &Context, json: bool, watch: bool) -> Result<i32, Failure> 
     if watch {
         return go_on(context, daemon, json);
     }
-    let rows = daemon.call(List {})?;
+    let rows = connect::ask(context, &mut daemon, List {})?;
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer_pretty(&mut out, &objects(&rows)).map_err(io::Error::from)?;

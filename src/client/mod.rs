@@ -42,7 +42,6 @@ use crate::client::kill::Manner;
 use crate::home::CoopHome;
 use crate::launch::host::Host;
 use crate::proto::door::Restart;
-use crate::proto::door::Shutdown;
 use crate::session::state::State;
 use clap::Parser;
 use std::path::PathBuf;
@@ -179,9 +178,8 @@ fn restart(context: &Context, session: Option<&str>) -> Result<i32, Failure> {
 fn shutdown(context: &Context) -> Result<i32, Failure> {
     inside::refuse(context)?;
     match connect::running(context)? {
-        Some(mut daemon) => {
-            daemon.call(Shutdown { replace: false })?;
-            daemon.wait_for_end();
+        Some(daemon) => {
+            daemon.shut_down(false)?;
             context.note("the daemon has ended; sessions live on, and the next command finds them");
         }
         None => context.note("no daemon is running"),

@@ -4,6 +4,7 @@ use crate::client::Context;
 use crate::client::args::Open;
 use crate::client::attach;
 use crate::client::attach::Target;
+use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::BAD_ARGUMENTS;
 use crate::client::failure::Failure;
@@ -34,7 +35,7 @@ use std::path::PathBuf;
 pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
     let directory = workspace::meant_by(open.workspace.as_deref(), context.config.as_deref(), &context.host)?;
     let mut daemon = context.daemon()?;
-    let rows = daemon.call(List {})?;
+    let rows = connect::ask(context, &mut daemon, List {})?;
     let target = match existing(rows, &open, &directory)? {
         Some(row) => {
             revive(context, &mut daemon, &row, open.workspace.as_deref(), open.detach)?;

@@ -1,6 +1,7 @@
 //! `coop status`: what runs, and what a new session here would be.
 
 use crate::client::Context;
+use crate::client::connect;
 use crate::client::failure::Failure;
 use crate::client::ls;
 use crate::config::error::deceives;
@@ -54,7 +55,7 @@ struct Coopfile {
 }
 
 pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
-    let status = context.daemon()?.call(Status {})?;
+    let status = connect::ask(context, &mut context.daemon()?, Status {})?;
     let wishes = Wishes { user_config: context.config.clone(), ..Wishes::default() };
     let planned = launch::plan(&wishes, &context.host);
     let coopfile = coopfile(context);

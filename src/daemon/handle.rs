@@ -27,7 +27,7 @@ pub struct Handle {
 }
 
 fn ending() -> Refusal {
-    Refusal::new(RefusalCode::Failed, "the daemon is ending").hinted("try again")
+    Refusal::new(RefusalCode::Ending, "the daemon is ending").hinted("try again")
 }
 
 impl Handle {

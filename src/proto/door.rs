@@ -304,6 +304,8 @@ pub enum RefusalCode {
     Box,
     /// The request cannot be understood.
     BadRequest,
+    /// This daemon goes, and has not done it. Its successor may.
+    Ending,
     /// Anything else.
     Failed,
 }

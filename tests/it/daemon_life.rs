@@ -5,6 +5,7 @@ use crate::home::Home;
 use crate::home::binary;
 use crate::processes;
 use crate::ran::Ran;
+use crate::ran::Running;
 use crate::terminal::Terminal;
 use crate::wait::LIMIT;
 use crate::wait::holds_for;
@@ -115,6 +116,34 @@ fn another_build_replaces_the_daemon_and_nobody_notices() {
     back.type_keys("echo c$((40+2)); exit 4\r");
     back.wait_for_text("c42", LIMIT);
     assert_eq!(back.exit_code(LIMIT), 4);
+}
+
+#[test]
+fn of_many_commands_of_another_build_none_fails() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let (builds, init) = ([copied_binary(&home), binary()], home.init("work"));
+    for round in 0..10 {
+        let mut commands: Vec<_> = (0..8).map(|_| home.program(&builds[round % 2])).collect();
+        let running: Vec<Running> = commands.iter_mut().map(|command| Running::start(command.arg("ls"))).collect();
+        for ran in running.into_iter().map(Running::end) {
+            assert!(ran.ok().out.contains("work"));
+        }
+        assert_eq!(home.daemons().len(), 1, "round {round}");
+    }
+    assert_eq!(home.init("work"), init);
+}
+
+#[test]
+fn commands_beside_a_shutdown_find_the_next_daemon() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    for _ in 0..10 {
+        let words = ["ls", "ls", "shutdown", "ls", "status", "ls"];
+        let running = words.map(|word| Running::start(&mut home.command(&[word])));
+        running.into_iter().for_each(|running| drop(running.end().ok()));
+    }
+    assert_eq!(home.state("work"), "running");
 }
 
 #[test]
