@@ -65,12 +65,12 @@ pub struct Client<'a> {
     screen_left: u64,
     /// The session's terminal has this size.
     size: WinSize,
-    /// The size of this terminal, as the daemon was told it last.
-    window: WinSize,
     /// The terminal's is another one.
     mirror: Option<Mirror>,
     /// The way past the daemon, once it has been handed over.
     direct: Option<Direct>,
+    /// This process has had room for that so far.
+    takes_direct: bool,
     /// Room for what is read from the ring.
     piece: Vec<u8>,
     /// A fresh screen was asked for; until it is here the ring is not read.
@@ -103,9 +103,9 @@ impl<'a> Client<'a> {
             offset: None,
             screen_left: 0,
             size: attached.size,
-            window,
             mirror: None,
             direct: None,
+            takes_direct: true,
             piece: Vec::new(),
             refreshing: false,
             ending: None,
@@ -276,9 +276,8 @@ impl<'a> Client<'a> {
     }
 
     fn on_resize(&mut self) -> Result<(), Failure> {
-        self.window = screen::size();
         if self.target.role == Role::Terminal {
-            self.wire.queue(&Frame::control(&ClientSays::Resize { size: self.window }))?;
+            self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
         }
         // Whether the screen fits is another question now.
         Ok(self.wire.queue(&Frame::control(&ClientSays::Refresh))?)

@@ -2,8 +2,10 @@
 
 use crate::client::Context;
 use crate::client::failure::Failure;
+use crate::client::failure::GENERAL;
 use crate::client::failure::Lasts;
 use crate::client::failure::NO_DAEMON;
+use crate::client::failure::NO_SESSION;
 use crate::client::start;
 use crate::home;
 use crate::proto::door::Answer;
@@ -40,6 +42,9 @@ const GREETING_LIMIT: Duration = Duration::from_secs(15);
 
 /// How long a daemon that died is waited for before its successor is given up.
 const REATTACH_LIMIT: Duration = Duration::from_secs(20);
+/// A guard needs some milliseconds to bring a daemon back; what takes longer may take much longer.
+const PAUSE_FIRST: Duration = Duration::from_millis(5);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// A connection on which calls are made, one after the other.
 pub struct Daemon {
@@ -94,48 +99,100 @@ pub fn ask<C: Call + Clone>(context: &Context, daemon: &mut Daemon, call: C) -> 
 
 /// As [`connect`], for a client in the middle of something: any build's daemon will do, as long as it is understood.
 pub fn reconnect(context: &Context) -> Result<Daemon, Failure> {
-    let Some(stream) = dial(context)? else {
-        start::start(context)?;
-        return Err(Failure::new(NO_DAEMON, "the daemon is being started"));
-    };
-    match greet(context, stream, true) {
-        Ok(Greeting::Served(daemon)) => Ok(daemon),
-        Ok(Greeting::Foreign(_)) => {
-            Err(Failure::new(NO_DAEMON, "the daemon was replaced by a release that this client does not understand"))
+    match find(context)? {
+        Some(daemon) => Ok(daemon),
+        None => {
+            start::start(context)?;
+            Err(Failure::new(NO_DAEMON, "the daemon is being started"))
         }
+    }
+}
+
+/// The daemon if one runs, of whatever build, as long as it is understood; none is started.
+pub fn find(context: &Context) -> Result<Option<Daemon>, Failure> {
+    match greeted(context)? {
+        None => Ok(None),
+        Some(Greeting::Served(daemon)) => Ok(Some(daemon)),
+        Some(Greeting::Foreign(_)) => {
+            let text = "the daemon was replaced by a release that this command does not understand";
+            Err(Failure::new(NO_DAEMON, text).hinted("sessions run on; use that release's `coop`").lasting())
+        }
+    }
+}
+
+/// The daemon if one runs, understood or not: it can be ended.
+pub fn running(context: &Context) -> Result<Option<Daemon>, Failure> {
+    let greeting = greeted(context)?;
+    Ok(greeting.map(|greeting| match greeting {
+        Greeting::Served(daemon) | Greeting::Foreign(daemon) => daemon,
+    }))
+}
+
+fn greeted(context: &Context) -> Result<Option<Greeting>, Failure> {
+    let Some(stream) = dial(context)? else { return Ok(None) };
+    match greet(context, stream, true) {
+        Ok(greeting) => Ok(Some(greeting)),
+        Err(error) if is_hang_up(&error) => Ok(None),
         Err(error) => Err(no_answer(context, &error)),
     }
 }
 
 /// Attaches. A daemon that dies before it has answered is waited for: its successor is asked the same.
 pub fn attach(context: &Context, mut daemon: Daemon, call: &Attach) -> Result<(Daemon, Attached), Failure> {
-    let until = Instant::now() + REATTACH_LIMIT;
-    loop {
-        let mut failure = match daemon.call(call.clone()) {
-            Ok(attached) => return Ok((daemon, attached)),
-            Err(failure) => failure,
-        };
-        daemon = loop {
-            if failure.lasts != Lasts::UntilNextDaemon || Instant::now() > until {
-                return Err(failure);
-            }
-            match reconnect(context) {
-                Ok(daemon) => break daemon,
-                Err(error) => failure = error,
-            }
-            // There is nothing to wait for but the next daemon's socket.
-            std::thread::sleep(Duration::from_millis(5));
-        };
+    match daemon.call(call.clone()) {
+        Ok(attached) => Ok((daemon, attached)),
+        Err(failure) if failure.lasts == Lasts::UntilNextDaemon => attach_again(context, call),
+        Err(failure) => Err(failure),
     }
 }
 
-/// The daemon if one runs, of whatever build.
-pub fn running(context: &Context) -> Result<Option<Daemon>, Failure> {
-    let Some(stream) = dial(context)? else { return Ok(None) };
-    match greet(context, stream, true) {
-        Ok(Greeting::Served(daemon) | Greeting::Foreign(daemon)) => Ok(Some(daemon)),
-        Err(error) if is_hang_up(&error) => Ok(None),
-        Err(error) => Err(no_answer(context, &error)),
+/// Attaches to the terminal of a session that was there a moment ago, at the next daemon.
+pub fn attach_again(context: &Context, call: &Attach) -> Result<(Daemon, Attached), Failure> {
+    let mut patience = Patience::new();
+    loop {
+        let attached = reconnect(context).and_then(|mut daemon| Ok((daemon.call(call.clone())?, daemon)));
+        match attached {
+            Ok((attached, daemon)) => return Ok((daemon, attached)),
+            // There is nothing to wait for but the next daemon's socket.
+            Err(failure) => std::thread::sleep(patience.after(failure)?),
+        }
+    }
+}
+
+/// How often and how long one tries again who has lost its daemon.
+pub struct Patience {
+    until: Instant,
+    pause: Duration,
+}
+
+impl Patience {
+    pub fn new() -> Self {
+        Self { until: Instant::now() + REATTACH_LIMIT, pause: PAUSE_FIRST }
+    }
+
+    /// How long to wait before the next try.
+    ///
+    /// # Errors
+    /// With the failure itself if it lasts, or has lasted too long.
+    pub fn after(&mut self, failure: Failure) -> Result<Duration, Failure> {
+        // It was there; that it is not is no mistake in a name.
+        let failure = if failure.code == NO_SESSION { Failure { code: GENERAL, ..failure } } else { failure };
+        if failure.lasts == Lasts::Forever || Instant::now() > self.until {
+            return Err(failure);
+        }
+        Ok(self.pause())
+    }
+
+    /// The same, for one who can do without a daemon until there is one.
+    pub fn without_daemon(&mut self) -> Duration {
+        self.until = Instant::now() + REATTACH_LIMIT;
+        self.pause()
+    }
+
+    fn pause(&mut self) -> Duration {
+        let pause = self.pause;
+        self.pause = (pause * 3 / 2).min(PAUSE_MAX);
+        pause
     }
 }
 

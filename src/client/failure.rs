@@ -31,8 +31,8 @@ pub enum Lasts {
     Forever,
     /// No daemon is there, or it went: the next one may answer.
     UntilNextDaemon,
-    /// The session is not in the right state: a daemon that has just come may not have taken it over yet.
-    UntilAdopted,
+    /// A daemon that has just come may not have taken the session over yet, or be short of something.
+    Awhile,
 }
 
 impl Failure {
@@ -67,9 +67,9 @@ impl From<Refusal> for Failure {
         let (code, lasts) = match refusal.code {
             RefusalCode::NoSession => (NO_SESSION, Lasts::Forever),
             RefusalCode::Exists | RefusalCode::NoPty => (BAD_ARGUMENTS, Lasts::Forever),
-            RefusalCode::WrongState => (GENERAL, Lasts::UntilAdopted),
+            RefusalCode::WrongState | RefusalCode::Failed => (GENERAL, Lasts::Awhile),
             RefusalCode::Ending => (NO_DAEMON, Lasts::UntilNextDaemon),
-            RefusalCode::Box | RefusalCode::BadRequest | RefusalCode::Failed => (GENERAL, Lasts::Forever),
+            RefusalCode::Box | RefusalCode::BadRequest => (GENERAL, Lasts::Forever),
         };
         Self { message: refusal.message, hint: refusal.hint, code, lasts }
     }

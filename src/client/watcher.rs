@@ -28,9 +28,6 @@ use std::io;
 use std::time::Duration;
 use std::time::Instant;
 
-/// How long a daemon that vanished is waited for.
-const RECONNECT_LIMIT: Duration = Duration::from_secs(20);
-
 pub struct Watcher<'a> {
     context: &'a Context,
     target: Target,
@@ -208,23 +205,12 @@ impl<'a> Watcher<'a> {
     }
 
     fn reconnect(&mut self) -> Result<(), Failure> {
-        let until = Instant::now() + RECONNECT_LIMIT;
-        loop {
-            let attached = connect::reconnect(self.context).and_then(|mut daemon| {
-                daemon.call(call(&self.target, self.number, self.offset, self.typed)).map(|attached| (daemon, attached))
-            });
-            match attached {
-                Ok((daemon, attached)) => {
-                    self.wire = Wire::over(daemon)?;
-                    self.screen_left = 0;
-                    self.typed = self.typed.max(attached.typed);
-                    return Ok(());
-                }
-                Err(failure) if Instant::now() > until => return Err(failure),
-                // There is nothing to wait for but the next daemon's socket.
-                Err(_) => std::thread::sleep(Duration::from_millis(5)),
-            }
-        }
+        let call = call(&self.target, self.number, self.offset, self.typed);
+        let (daemon, attached) = connect::attach_again(self.context, &call)?;
+        self.wire = Wire::over(daemon)?;
+        self.screen_left = 0;
+        self.typed = self.typed.max(attached.typed);
+        Ok(())
     }
 }
 

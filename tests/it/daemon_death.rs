@@ -6,6 +6,12 @@ use crate::wait::LIMIT;
 use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::io::Read;
+use std::io::Write;
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -162,4 +168,43 @@ fn a_stopped_init_can_be_killed() {
     wait_until("its processes are gone", LIMIT, || (!processes::is_alive(init)).then_some(()));
     assert!(home.row("still").is_none());
     assert!(!home.coop_home().join("sessions/still").exists());
+}
+
+/// Answers each greeting as a release does that this one does not understand; how often it was asked.
+fn a_later_release(listener: UnixListener) -> Arc<AtomicUsize> {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let welcome = r#"{"protocol":999,"version":"9.0.0","build":"another","pid":1,"serves":false}"#;
+            let length = u32::try_from(welcome.len() + 1).unwrap().to_be_bytes();
+            let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::Relaxed);
+            // Who has hung up needs no answer.
+            stream.write_all(&[&length[..], &[1], welcome.as_bytes()].concat()).ok();
+            stream.read_to_end(&mut Vec::new()).ok();
+        }
+    });
+    asked
+}
+
+#[test]
+fn a_client_that_does_not_understand_the_next_daemon_says_so_and_ends() {
+    let home = Home::new();
+    let mut terminal = home.terminal(&["--", "sh"]);
+    terminal.type_keys("echo a$((40+2))\r");
+    terminal.wait_for_text("a42", LIMIT);
+    let (socket, beside) = (home.coop_home().join("sock"), home.coop_home().join("later"));
+    let asked = a_later_release(UnixListener::bind(&beside).unwrap());
+    std::fs::rename(&beside, &socket).unwrap();
+    let (guard, daemon) = (home.guard(), home.daemon());
+    // So that neither starts the other again.
+    processes::send(daemon, Signal::SIGSTOP);
+    processes::send(guard, Signal::SIGKILL);
+    processes::send(daemon, Signal::SIGKILL);
+    assert_eq!(terminal.exit_code(LIMIT), 4);
+    terminal.wait_for_text("does not understand", LIMIT);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    std::fs::remove_file(socket).unwrap();
+    assert_eq!(home.state("work"), "running");
 }

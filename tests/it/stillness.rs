@@ -1,9 +1,11 @@
 //! Who has nothing to do does nothing.
 
 use crate::home::Home;
+use crate::processes;
 use crate::wait::LIMIT;
 use crate::wait::let_pass;
 use crate::wait::wait_until;
+use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Read;
 use std::process::Stdio;
@@ -79,4 +81,27 @@ fn a_client_whose_program_has_ended_and_whose_reader_is_slow_waits_without_a_sti
     client.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert_eq!(text.lines().count(), 100_000);
     assert_eq!(client.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn a_client_that_no_daemon_takes_back_asks_now_and_then() {
+    let home = Home::new();
+    let mut terminal = home.terminal(&["--", "sh"]);
+    terminal.type_keys("echo a$((40+2))\r");
+    terminal.wait_for_text("a42", LIMIT);
+    let (init, daemon) = (home.init("work"), home.daemon());
+    // A new daemon cannot take the session over.
+    processes::send(init, Signal::SIGSTOP);
+    processes::send(daemon, Signal::SIGKILL);
+    home.coop(&["attach", "work"]).fails_with(1).complains_of(&["does not answer"]);
+    let before = naps(terminal.pid());
+    let_pass(Duration::from_secs(2));
+    let woken = naps(terminal.pid()).saturating_sub(before);
+    // A connection, a greeting and an answer each time, and a thread beside the client's own.
+    assert!(woken <= 120, "{woken} wake-ups in two seconds");
+    processes::send(init, Signal::SIGCONT);
+    home.wait_for_clients("work", 1, 0);
+    terminal.type_keys("echo b$((40+2)); exit 5\r");
+    terminal.wait_for_text("b42", LIMIT);
+    assert_eq!(terminal.exit_code(LIMIT), 5);
 }

@@ -82,6 +82,7 @@ impl Client<'_> {
                 self.refreshing = self.direct.is_none();
                 self.offset = Some(offset);
                 if self.direct.is_none() {
+                    self.takes_direct = false;
                     return self.reconnect();
                 }
             }
