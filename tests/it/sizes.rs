@@ -2,9 +2,12 @@
 
 use crate::attaching::DETACH;
 use crate::home::Home;
+use crate::processes;
 use crate::terminal::Terminal;
 use crate::wait::LIMIT;
 use crate::wait::holds_for;
+use crate::wait::wait_until;
+use nix::sys::signal::Signal;
 use std::time::Duration;
 
 /// Says its terminal's size at the start and at each change.
@@ -207,4 +210,24 @@ fn absurd_sizes_do_no_harm() {
     }
     terminal.type_keys("clear; echo a$((40+2))\r");
     terminal.wait_for_text("a42", LIMIT);
+}
+
+#[test]
+fn a_client_that_comes_back_after_another_changed_the_size_shows_that_size() {
+    let home = Home::new();
+    let slow = home.terminal_of(24, 80, &["--", "sh"]);
+    slow.type_keys("echo a$((40+2))\r");
+    slow.wait_for_text("a42", LIMIT);
+    let daemon = home.daemon();
+    processes::send(slow.pid(), Signal::SIGSTOP);
+    processes::send(daemon, Signal::SIGKILL);
+    wait_until("another daemon", LIMIT, || home.daemons().iter().find(|p| p.pid != daemon).map(|_| ()));
+    let small = home.terminal_of(20, 60, &["attach"]);
+    home.wait_for_clients("work", 1, 0);
+    processes::send(slow.pid(), Signal::SIGCONT);
+    home.wait_for_clients("work", 2, 0);
+    small.type_keys("clear; printf '\\033[3;999HX\\033[5;1H'\r");
+    for terminal in [&small, &slow] {
+        terminal.wait_for("an X in column 60", LIMIT, |screen| screen.lines().any(|line| line.find('X') == Some(59)));
+    }
 }

@@ -79,7 +79,6 @@ impl Client<'_> {
             DaemonSays::Direct { offset } => {
                 // Without all of it the bytes would have to come through the daemon, which sends them no more.
                 self.direct = Direct::take(self.wire.take_fds());
-                self.refreshing = self.direct.is_none();
                 self.offset = Some(offset);
                 if self.direct.is_none() {
                     self.takes_direct = false;

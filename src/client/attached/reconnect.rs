@@ -108,11 +108,7 @@ impl Client<'_> {
     pub(super) fn come_back(&mut self) -> Result<Option<Over>, Failure> {
         let Some(away) = self.away.take() else { return Ok(None) };
         let (daemon, attached, size) = away.end()?;
-        self.refreshing |= self.screen_left > 0;
         self.go_on(daemon, &attached, size)?;
-        if self.refreshing {
-            self.wire.queue(&Frame::control(&ClientSays::Refresh))?;
-        }
         Ok(None)
     }
 
@@ -120,7 +116,13 @@ impl Client<'_> {
     fn go_on(&mut self, daemon: Daemon, attached: &Attached, told: WinSize) -> Result<(), Failure> {
         // Half a frame of the old daemon's is void: its bytes were not counted.
         self.wire = Wire::over(daemon)?;
-        self.screen_left = 0;
+        let is_half_drawn = std::mem::take(&mut self.screen_left) > 0;
+        // Another client's terminal may count since; nobody says so once more.
+        let is_resized = std::mem::replace(&mut self.size, attached.size) != attached.size;
+        self.refreshing |= self.direct.is_some() && (is_half_drawn || is_resized);
+        if self.refreshing || is_resized {
+            self.wire.queue(&Frame::control(&ClientSays::Refresh))?;
+        }
         self.typed.send_again();
         self.typed.acknowledge_earlier(attached.typed);
         if screen::size() != told {

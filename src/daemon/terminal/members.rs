@@ -68,8 +68,7 @@ impl Terminal {
         // Without a place to resume at, the cursor is set by the opening, which is made at the first pull.
         self.fanout.attach(id, kind, resume.unwrap_or(0), now);
         self.begin(id, kind, size, (resume, attach.resume));
-        let attached =
-            Attached { typed, clipboard: self.policy.clipboard, size: self.picture.size(), head: self.picture.at() };
+        let attached = Attached { typed, clipboard: self.policy.clipboard, size: self.size, head: self.picture.at() };
         if reply.send(Ok(Viewer::new(id, attached, self.address.clone()))).is_err() {
             return self.detach(id);
         }
