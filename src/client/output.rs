@@ -41,7 +41,7 @@ fn until_now(watcher: &mut Watcher<'_>, mut take: impl FnMut(&mut Watcher<'_>, &
         match watcher.next(None)? {
             Event::Output(bytes) => take(watcher, &bytes),
             Event::Ended(_) => return Ok(false),
-            Event::Drawn | Event::Activity | Event::Typed | Event::TimedOut => {}
+            Event::Drawn | Event::Activity | Event::Typed | Event::Reattached | Event::TimedOut => {}
         }
     }
     Ok(true)
@@ -63,7 +63,7 @@ fn show_raw(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> Re
                 out.flush()?;
             }
             Event::Ended(_) => return Ok(()),
-            Event::Drawn | Event::Activity | Event::Typed | Event::TimedOut => {}
+            Event::Drawn | Event::Activity | Event::Typed | Event::Reattached | Event::TimedOut => {}
         }
     }
 }
@@ -94,7 +94,7 @@ fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> R
                 shown.rest(watcher, false)
             }
             Event::Ended(_) => shown.rest(watcher, true),
-            Event::Activity | Event::Typed => Vec::new(),
+            Event::Activity | Event::Typed | Event::Reattached => Vec::new(),
         };
         out.write_all(&text)?;
         out.flush()?;

@@ -41,16 +41,18 @@ pub fn verb(context: &Context, session: &str, pty: PtyId, words: &[String]) -> R
             Piece::Paste(text) => bytes.extend(encode::paste(text, bracketed)),
         }
     }
-    watcher.type_in(&bytes)?;
-    let mut last = (watcher.typed, Instant::now());
-    while watcher.typed < bytes.len() as u64 {
+    watcher.type_in(&bytes);
+    let mut last = (watcher.typed(), Instant::now());
+    while watcher.typed() < bytes.len() as u64 {
         match watcher.next(Some(last.1 + READ_LIMIT))? {
             Event::Ended(exit) => return Err(Failure::new(GENERAL, format!("the program {exit}"))),
             Event::TimedOut => {
-                let text = format!("{} read {} of {} bytes and stopped", row.name, watcher.typed, bytes.len());
+                let text = format!("{} read {} of {} bytes and stopped", row.name, watcher.typed(), bytes.len());
                 return Err(Failure::new(GENERAL, text).hinted("the program does not read its terminal"));
             }
-            _ if watcher.typed > last.0 => last = (watcher.typed, Instant::now()),
+            // The program may have had nobody to read from.
+            Event::Reattached => last.1 = Instant::now(),
+            _ if watcher.typed() > last.0 => last = (watcher.typed(), Instant::now()),
             _ => {}
         }
     }

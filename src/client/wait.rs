@@ -111,7 +111,7 @@ fn until_it_holds(
             Event::TimedOut if until.is_some_and(|until| until <= Instant::now()) => {
                 return Ok(holds(watcher, wanted, last_output));
             }
-            Event::TimedOut | Event::Activity | Event::Typed => {}
+            Event::TimedOut | Event::Activity | Event::Typed | Event::Reattached => {}
         }
     }
 }

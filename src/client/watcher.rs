@@ -8,11 +8,13 @@ use crate::client::connect;
 use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
+use crate::client::typed::Typed as Unacknowledged;
 use crate::client::wire::Wire;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonSays;
 use crate::proto::door::Direct;
+use crate::proto::door::Role;
 use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::session::state::Exit;
@@ -41,8 +43,7 @@ pub struct Watcher<'a> {
     screen_left: u64,
     /// How far the output had come when this command attached.
     pub head: u64,
-    /// Bytes of this command's typing that were written to the program's terminal.
-    pub typed: u64,
+    typed: Unacknowledged,
     pub activity: Activity,
 }
 
@@ -55,6 +56,8 @@ pub enum Event {
     Drawn,
     Activity,
     Typed,
+    /// Another daemon has been found, after a while in which nothing could happen.
+    Reattached,
     Ended(Exit),
     TimedOut,
 }
@@ -75,7 +78,7 @@ impl<'a> Watcher<'a> {
             offset: None,
             screen_left: 0,
             head: attached.head,
-            typed: 0,
+            typed: Unacknowledged::default(),
             activity: Activity::Unknown,
         })
     }
@@ -102,11 +105,13 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    pub fn type_in(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        for piece in bytes.chunks(frame::FRAME_BYTES_MAX / 2) {
-            self.wire.queue(&Frame::Bytes(piece.to_vec().into()))?;
-        }
-        Ok(())
+    pub fn type_in(&mut self, bytes: &[u8]) {
+        self.typed.push(bytes);
+    }
+
+    /// How many bytes of this command's typing have been written to the program's terminal.
+    pub fn typed(&self) -> u64 {
+        self.typed.acknowledged()
     }
 
     pub fn detach(mut self) -> Result<(), Failure> {
@@ -129,6 +134,9 @@ impl<'a> Watcher<'a> {
                 Some(left) => PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX),
                 None => PollTimeout::NONE,
             };
+            while let Some(bytes) = self.typed.next_to_send() {
+                self.wire.queue(&Frame::Bytes(bytes.into()))?;
+            }
             self.wire.write_or_drop();
             let mut flags = PollFlags::POLLIN;
             flags.set(PollFlags::POLLOUT, self.wire.has_output());
@@ -143,7 +151,7 @@ impl<'a> Watcher<'a> {
                         return Ok(event);
                     }
                 }
-                self.reconnect()?;
+                return self.reconnect();
             }
         }
     }
@@ -188,7 +196,7 @@ impl<'a> Watcher<'a> {
                 Some(Event::Activity)
             }
             DaemonSays::Typed { upto } => {
-                self.typed = upto;
+                self.typed.acknowledge(upto);
                 Some(Event::Typed)
             }
             DaemonSays::Ended { exit, .. } => Some(Event::Ended(exit)),
@@ -196,21 +204,27 @@ impl<'a> Watcher<'a> {
             DaemonSays::Bye { replaced: false } => {
                 return Err(Failure::new(GENERAL, "the daemon was shut down").hinted("the session runs on"));
             }
-            DaemonSays::Bye { replaced: true } => {
-                self.reconnect()?;
-                None
-            }
+            DaemonSays::Bye { replaced: true } => Some(self.reconnect()?),
             DaemonSays::Notice { .. } | DaemonSays::Direct { .. } => None,
         })
     }
 
-    fn reconnect(&mut self) -> Result<(), Failure> {
-        let call = call(&self.target, self.number, self.offset, self.typed);
+    fn reconnect(&mut self) -> Result<Event, Failure> {
+        let call = call(&self.target, self.number, self.offset, self.typed.acknowledged());
         let (daemon, attached) = connect::attach_again(self.context, &call)?;
         self.wire = Wire::over(daemon)?;
-        self.screen_left = 0;
-        self.typed = self.typed.max(attached.typed);
-        Ok(())
+        let is_half_drawn = std::mem::take(&mut self.screen_left) > 0;
+        self.typed.send_again();
+        self.typed.acknowledge_earlier(attached.typed);
+        let is_resized = self.screen.size() != attached.size;
+        if is_resized {
+            self.screen.resize(attached.size);
+        }
+        // A reader wants the bytes, not a screen instead of them.
+        if (is_resized || is_half_drawn) && self.target.role != Role::Reader {
+            self.wire.queue(&Frame::control(&ClientSays::Refresh))?;
+        }
+        Ok(Event::Reattached)
     }
 }
 

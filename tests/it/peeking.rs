@@ -93,6 +93,25 @@ fn a_large_paste_comes_whole() {
 }
 
 #[test]
+fn a_large_paste_outlives_the_daemon_and_comes_whole() {
+    let home = Home::new();
+    let script = "stty raw -echo; printf ready; dd bs=1 count=1 of=first; until test -e go; do sleep 0.01; done; \
+         cat first - > told";
+    home.start("work", script);
+    home.wait_for_shown("work", "ready");
+    let bytes: Vec<u8> = (0..).flat_map(|n: u32| format!("{n} ").into_bytes()).take(1_000_000).collect();
+    home.put("text", &bytes);
+    let sending = Running::start(&mut home.command(&["send", "work", "paste:@text"]));
+    wait_until("it is being sent", LIMIT, || fs::metadata(home.workspace().join("first")).ok().filter(|m| m.len() > 0));
+    let daemon = home.daemon();
+    crate::processes::send(daemon, nix::sys::signal::Signal::SIGKILL);
+    wait_until("another daemon", LIMIT, || home.daemons().iter().find(|p| p.pid != daemon).map(|_| ()));
+    home.put("go", b"");
+    sending.end().ok();
+    is_told(&home, &String::from_utf8(bytes).unwrap());
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused_and_nothing_is_sent() {
     let home = listener("");
     home.put("empty", b"");
