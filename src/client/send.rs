@@ -88,6 +88,7 @@ fn modes(screen: &Screen) -> KeyboardModes {
         application_cursor: screen.has_application_cursor_keys(),
         application_keypad: screen.has_application_keypad(),
         kitty_flags: screen.keyboard_flags(),
-        ..KeyboardModes::default()
+        backspace_sends_bs: screen.backspace_sends_bs(),
+        enter_sends_crlf: screen.enter_sends_crlf(),
     }
 }

@@ -54,6 +54,12 @@ fn arrows_are_what_the_programs_mode_makes_of_them() {
 }
 
 #[test]
+fn backspace_and_enter_are_what_the_programs_modes_make_of_them() {
+    sends("", &["key:backspace", "key:enter"], "\x7f\r");
+    sends("\\033[?67h\\033[20h", &["key:backspace", "key:ctrl+backspace", "key:enter"], "\x08\x7f\r\n");
+}
+
+#[test]
 fn a_paste_is_bracketed_where_the_program_asked_for_it() {
     for (modes, before, after) in [("", "", ""), ("\\033[?2004h", "\x1b[200~", "\x1b[201~")] {
         let home = listener(modes);

@@ -214,6 +214,16 @@ impl Screen {
         self.modes.is_on(66)
     }
 
+    /// DECBKM: the backspace key sends BS.
+    pub fn backspace_sends_bs(&self) -> bool {
+        self.modes.is_on(67)
+    }
+
+    /// LNM: the enter key sends CR LF.
+    pub fn enter_sends_crlf(&self) -> bool {
+        self.modes.returns
+    }
+
     pub fn has_bracketed_paste(&self) -> bool {
         self.modes.is_on(2004)
     }
