@@ -89,14 +89,14 @@ impl<'a> Client<'a> {
         let window = call.size;
         let (daemon, attached) = connect::attach(context, daemon, &call)?;
         // Only now: until here the user's own terminal is untouched, and a signal may end this process as any other.
-        let signals = take_signals().map_err(io::Error::from)?;
+        let signals = take_signals().map_err(Failure::cannot("listen to signals"))?;
         let mut client = Self {
             context,
             target,
             number,
             wire: Wire::over(daemon)?,
             signals,
-            screen: Screen::take(attached.clipboard)?,
+            screen: Screen::take(attached.clipboard).map_err(Failure::cannot("set up the terminal"))?,
             keys: Keyboard::new(detach_key),
             typed: Unacknowledged::default(),
             reads_input: true,
@@ -172,7 +172,7 @@ impl<'a> Client<'a> {
         }
         match nix::poll::poll(&mut fds, self.patience()) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(io::Error::from(errno).into()),
+            Err(errno) => return Err(Failure::cannot("wait for the terminal")(errno)),
         }
         let hit = |index: usize| fds.get(index).and_then(PollFd::revents).unwrap_or(PollFlags::empty());
         let stdin = if self.reads_input { hit(stdin_at) } else { PollFlags::empty() };
@@ -280,7 +280,7 @@ impl<'a> Client<'a> {
             self.wire.queue(&Frame::control(&ClientSays::Resize { size: screen::size() }))?;
         }
         // Whether the screen fits is another question now.
-        Ok(self.wire.queue(&Frame::control(&ClientSays::Refresh))?)
+        self.wire.queue(&Frame::control(&ClientSays::Refresh))
     }
 
     /// Draws the session's screen into a terminal of another size, if it is time to.

@@ -234,7 +234,9 @@ pub fn dial(context: &Context) -> Result<Option<UnixStream>, Failure> {
     }
     match socket::connect(path) {
         Ok(stream) => {
-            if socket::peer_uid(&stream).map_err(io::Error::from)? != nix::unistd::geteuid().as_raw() {
+            if socket::peer_uid(&stream).map_err(Failure::cannot("tell whose daemon it is"))?
+                != nix::unistd::geteuid().as_raw()
+            {
                 return refused("is served by another user", "set COOP_HOME, or --socket, to a place of your own");
             }
             Ok(Some(stream))
@@ -295,12 +297,12 @@ impl Daemon {
     /// Sends a request without waiting for its answer.
     pub fn ask<C: Call>(&mut self, call: C) -> Result<(), Failure> {
         let request: Request = call.into();
-        Ok(self.send(&Frame::control(&request))?)
+        self.send(&Frame::control(&request)).map_err(Failure::no_answer)
     }
 
     /// The answer to an earlier [`Daemon::ask`].
     pub fn answer<C: Call>(&mut self) -> Result<C::Reply, Failure> {
-        match self.control::<Answer<C::Reply>>()? {
+        match self.control::<Answer<C::Reply>>().map_err(Failure::no_answer)? {
             Answer::Ok(reply) => Ok(reply),
             Answer::Error(refusal) => Err(refusal.into()),
         }
@@ -322,7 +324,7 @@ impl Daemon {
 
     /// From here on answers may be hours apart.
     pub fn wait_as_long_as_it_takes(&mut self) -> Result<(), Failure> {
-        Ok(self.stream.set_read_timeout(None)?)
+        self.stream.set_read_timeout(None).map_err(Failure::no_answer)
     }
 
     /// Waits until the daemon has closed this connection, which it does when it has let go of everything.

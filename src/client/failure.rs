@@ -5,6 +5,7 @@ use crate::home::HomeError;
 use crate::launch::error::LaunchError;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use std::fmt::Display;
 use std::io;
 
 pub const GENERAL: i32 = 1;
@@ -40,6 +41,41 @@ impl Failure {
     pub fn new(code: i32, message: impl Into<String>) -> Self {
         let lasts = if code == NO_DAEMON { Lasts::UntilNextDaemon } else { Lasts::Forever };
         Self { message: message.into(), hint: None, code, lasts }
+    }
+
+    /// What the kernel, a disk or a reader did not do for a command: `what` stands behind "cannot".
+    pub fn cannot<E: Into<io::Error>>(what: impl Display) -> impl FnOnce(E) -> Self {
+        move |error| {
+            let error = error.into();
+            let failure = Self::new(GENERAL, format!("cannot {what}: {error}"));
+            match error.raw_os_error() {
+                Some(libc::ENOSPC | libc::EDQUOT) => failure.hinted("the disk is full: free some space"),
+                Some(libc::EMFILE | libc::ENFILE) => failure.hinted("too many files are open: see `ulimit -n`"),
+                Some(libc::EACCES | libc::EPERM) => {
+                    failure.hinted("it belongs to somebody else, or its mode forbids it")
+                }
+                _ => failure,
+            }
+        }
+    }
+
+    /// The daemon hung up, or says nothing, or nothing that can be understood.
+    pub fn no_answer(error: io::Error) -> Self {
+        use io::ErrorKind::BrokenPipe;
+        use io::ErrorKind::ConnectionReset;
+        use io::ErrorKind::TimedOut;
+        use io::ErrorKind::UnexpectedEof;
+        use io::ErrorKind::WouldBlock;
+        let lasts = match error.kind() {
+            BrokenPipe | ConnectionReset | UnexpectedEof => Lasts::UntilNextDaemon,
+            TimedOut | WouldBlock => Lasts::Awhile,
+            _ => Lasts::Forever,
+        };
+        let failure = Self::new(NO_DAEMON, format!("the daemon does not answer: {error}"));
+        Self {
+            lasts,
+            ..failure.hinted("`coop logs` shows what it did last; any command starts a new one if it is gone")
+        }
     }
 
     /// Another try would end in the same way.
@@ -84,17 +120,5 @@ impl From<LaunchError> for Failure {
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
         Self::new(NO_DAEMON, error.to_string()).hinted(error.hint()).lasting()
-    }
-}
-
-/// An answer that did not come, or output that could not be written.
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        use io::ErrorKind::BrokenPipe;
-        use io::ErrorKind::ConnectionReset;
-        use io::ErrorKind::UnexpectedEof;
-        let hung_up = matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof);
-        let lasts = if hung_up { Lasts::UntilNextDaemon } else { Lasts::Forever };
-        Self { lasts, ..Self::new(GENERAL, error.to_string()) }
     }
 }

@@ -14,7 +14,7 @@ pub fn refuse(context: &Context) -> Result<(), Failure> {
     let Some(session) = session.filter(|_| context.host.var("IS_SANDBOX") == Some(OsStr::new("1"))) else {
         return Ok(());
     };
-    if can_make_a_user_namespace()? {
+    if can_make_a_user_namespace().map_err(Failure::cannot("tell whether this is a box"))? {
         return Ok(());
     }
     let text = format!("this is the box of session {}; coop runs outside of it", session.to_string_lossy());

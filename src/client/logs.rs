@@ -2,6 +2,7 @@
 
 use crate::client::Context;
 use crate::client::failure::Failure;
+use crate::client::output::last_lines;
 use nix::sys::inotify::AddWatchFlags;
 use nix::sys::inotify::InitFlags;
 use nix::sys::inotify::Inotify;
@@ -10,54 +11,73 @@ use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 pub fn verb(context: &Context, follow: bool, lines: usize) -> Result<i32, Failure> {
+    // Before anything is read: what is written from now on is not missed.
+    let watch = if follow { Some(watch(context)?) } else { None };
     let path = context.home.log();
-    let mut text = String::new();
-    // The older file first, for a log that has just been set aside.
-    for file in [path.with_extension("log.1"), path.clone()] {
-        match File::open(&file) {
-            Ok(mut file) => drop(file.read_to_string(&mut text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
+    let cannot_read = |error| Failure::cannot(format!("read {}", path.display()))(error);
+    // This one first: should it be set aside meanwhile, it is found twice and not never.
+    let mut current = Log::open(&path).map_err(cannot_read)?;
+    let older = Log::open(&path.with_extension("log.1")).map_err(cannot_read)?;
+    let mut text = Vec::new();
+    for log in older.filter(|older| !older.is_same(current.as_ref())).iter_mut().chain(current.as_mut()) {
+        log.file.read_to_end(&mut text).map_err(cannot_read)?;
+    }
+    let to_output = Failure::cannot("write to standard output");
+    io::stdout().lock().write_all(last_lines(&text, Some(lines))).map_err(to_output)?;
+    match watch {
+        Some(watch) => follow_on(&watch, &path, current).map_err(Failure::cannot("follow the log")),
+        None => Ok(0),
+    }
+}
+
+/// A file of the log, read up to where it was looked at last.
+struct Log {
+    inode: u64,
+    file: File,
+}
+
+impl Log {
+    /// `None`: it is not there.
+    fn open(path: &Path) -> io::Result<Option<Self>> {
+        match File::open(path) {
+            Ok(file) => Ok(Some(Self { inode: file.metadata()?.ino(), file })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
-    let all: Vec<&str> = text.lines().collect();
-    for line in &all[all.len().saturating_sub(lines)..] {
-        write_line(line)?;
+
+    fn is_same(&self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| other.inode == self.inode)
     }
-    if follow { follow_on(context).map(|()| 0) } else { Ok(0) }
 }
 
-fn write_line(line: &str) -> io::Result<()> {
-    writeln!(io::stdout().lock(), "{line}")
-}
-
-fn follow_on(context: &Context) -> Result<(), Failure> {
+fn watch(context: &Context) -> Result<Inotify, Failure> {
     context.home.secure()?;
     let path = context.home.log();
-    let watch = Inotify::init(InitFlags::IN_CLOEXEC).map_err(io::Error::from)?;
     let directory = path.parent().unwrap_or(context.home.root());
     let events = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-    watch.add_watch(directory, events).map_err(io::Error::from)?;
-    let mut open: Option<(u64, File)> = None;
-    if let Ok(mut file) = File::open(&path) {
-        io::copy(&mut file, &mut io::sink())?;
-        open = Some((file.metadata()?.ino(), file));
-    }
+    let watch = Inotify::init(InitFlags::IN_CLOEXEC);
+    let watch = watch.and_then(|watch| watch.add_watch(directory, events).map(|_| watch));
+    watch.map_err(Failure::cannot(format!("watch {}", directory.display())))
+}
+
+fn follow_on(watch: &Inotify, path: &Path, mut current: Option<Log>) -> io::Result<i32> {
     loop {
-        watch.read_events().map_err(io::Error::from)?;
         let mut out = io::stdout().lock();
-        if let Some((_, file)) = &mut open {
-            io::copy(file, &mut out)?;
+        if let Some(log) = &mut current {
+            io::copy(&mut log.file, &mut out)?;
         }
         // Set aside meanwhile? Then the rest of the old one has just been shown, and the new one is read from its start.
-        let current = std::fs::metadata(&path).map(|meta| meta.ino()).ok();
-        if current.is_some() && current != open.as_ref().map(|(inode, _)| *inode) {
-            let mut file = File::open(&path)?;
-            io::copy(&mut file, &mut out)?;
-            open = Some((file.metadata()?.ino(), file));
+        let newer = Log::open(path)?.filter(|newer| !newer.is_same(current.as_ref()));
+        if let Some(mut newer) = newer {
+            io::copy(&mut newer.file, &mut out)?;
+            current = Some(newer);
         }
         out.flush()?;
+        drop(out);
+        watch.read_events()?;
     }
 }

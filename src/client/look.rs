@@ -52,20 +52,24 @@ pub fn verb(context: &Context, session: Option<&str>, pty: PtyId, form: Form) ->
         Form::Text => {
             let rows = text(screen);
             let used = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
-            rows[..used].iter().try_for_each(|row| writeln!(out, "{row}"))?;
+            rows[..used]
+                .iter()
+                .try_for_each(|row| writeln!(out, "{row}"))
+                .map_err(Failure::cannot("write to standard output"))?;
         }
         Form::Ansi => {
             let cols = usize::from(screen.size().cols());
             for y in 0..usize::from(screen.size().rows()) {
                 let mut line = Vec::new();
                 screen.paint_row(y, 0..cols, &mut line);
-                out.write_all(&line)?;
-                out.write_all(b"\x1b[m\r\n")?;
+                out.write_all(&line).map_err(Failure::cannot("write to standard output"))?;
+                out.write_all(b"\x1b[m\r\n").map_err(Failure::cannot("write to standard output"))?;
             }
         }
         Form::Json => {
-            serde_json::to_writer_pretty(&mut out, &view(&row, pty, &watcher)).map_err(io::Error::from)?;
-            writeln!(out)?;
+            serde_json::to_writer_pretty(&mut out, &view(&row, pty, &watcher))
+                .map_err(Failure::cannot("write to standard output"))?;
+            writeln!(out).map_err(Failure::cannot("write to standard output"))?;
         }
     }
     watcher.detach()?;

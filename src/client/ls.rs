@@ -30,10 +30,11 @@ pub fn verb(context: &Context, json: bool, watch: bool) -> Result<i32, Failure> 
     let rows = connect::ask(context, &mut daemon, List {})?;
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer_pretty(&mut out, &objects(&rows)).map_err(io::Error::from)?;
-        writeln!(out)?;
+        serde_json::to_writer_pretty(&mut out, &objects(&rows)).map_err(Failure::cannot("write to standard output"))?;
+        writeln!(out).map_err(Failure::cannot("write to standard output"))?;
     } else {
-        out.write_all(table(&rows, now_unix_s(), &home(context)).as_bytes())?;
+        out.write_all(table(&rows, now_unix_s(), &home(context)).as_bytes())
+            .map_err(Failure::cannot("write to standard output"))?;
     }
     Ok(0)
 }
@@ -49,15 +50,16 @@ fn go_on(context: &Context, mut daemon: Daemon, json: bool) -> Result<i32, Failu
         while let Ok(rows) = daemon.answer::<Watch>() {
             let mut out = io::stdout().lock();
             if json {
-                serde_json::to_writer(&mut out, &objects(&rows)).map_err(io::Error::from)?;
-                writeln!(out)?;
+                serde_json::to_writer(&mut out, &objects(&rows))
+                    .map_err(Failure::cannot("write to standard output"))?;
+                writeln!(out).map_err(Failure::cannot("write to standard output"))?;
             } else {
                 let text = table(&rows, now_unix_s(), &home(context));
                 // Each line over the old one, then away with the rest: nothing flickers.
                 let text = if in_place { format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")) } else { text };
-                out.write_all(text.as_bytes())?;
+                out.write_all(text.as_bytes()).map_err(Failure::cannot("write to standard output"))?;
             }
-            out.flush()?;
+            out.flush().map_err(Failure::cannot("write to standard output"))?;
         }
         daemon = context.daemon()?;
     }

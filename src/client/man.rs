@@ -18,7 +18,7 @@ pub fn completions(shell: clap_complete::Shell) -> Result<i32, Failure> {
 pub fn pages(directory: Option<PathBuf>) -> Result<i32, Failure> {
     let Some(directory) = directory else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Command::command()).render(&mut page)?;
+        clap_mangen::Man::new(Command::command()).render(&mut page).map_err(Failure::cannot("write the manual"))?;
         return print(&page);
     };
     let written = std::fs::create_dir_all(&directory);
@@ -31,7 +31,7 @@ pub fn pages(directory: Option<PathBuf>) -> Result<i32, Failure> {
 
 fn print(text: &[u8]) -> Result<i32, Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text)?;
-    out.flush()?;
+    out.write_all(text).map_err(Failure::cannot("write to standard output"))?;
+    out.flush().map_err(Failure::cannot("write to standard output"))?;
     Ok(0)
 }

@@ -44,7 +44,7 @@ pub fn open(context: &Context, open: Open) -> Result<i32, Failure> {
         None => create(context, &mut daemon, &open)?,
     };
     if open.detach {
-        writeln!(io::stdout().lock(), "{}", target.session)?;
+        writeln!(io::stdout().lock(), "{}", target.session).map_err(Failure::cannot("write to standard output"))?;
         return Ok(0);
     }
     attach::attach(context, daemon, target)

@@ -51,16 +51,16 @@ fn show_raw(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> Re
     let mut all = Vec::new();
     let lives = until_now(watcher, |_, bytes| all.extend_from_slice(bytes))?;
     let mut out = io::stdout().lock();
-    out.write_all(last_lines(&all, lines))?;
-    out.flush()?;
+    out.write_all(last_lines(&all, lines)).map_err(Failure::cannot("write to standard output"))?;
+    out.flush().map_err(Failure::cannot("write to standard output"))?;
     if !(follow && lives) {
         return Ok(());
     }
     loop {
         match watcher.next(None)? {
             Event::Output(bytes) => {
-                out.write_all(&bytes)?;
-                out.flush()?;
+                out.write_all(&bytes).map_err(Failure::cannot("write to standard output"))?;
+                out.flush().map_err(Failure::cannot("write to standard output"))?;
             }
             Event::Ended(_) => return Ok(()),
             Event::Drawn | Event::Activity | Event::Typed | Event::Reattached | Event::TimedOut => {}
@@ -76,8 +76,8 @@ fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> R
     let goes_on = follow && lives;
     all.extend(shown.rest(watcher, !goes_on));
     let mut out = io::stdout().lock();
-    out.write_all(last_lines(&all, lines))?;
-    out.flush()?;
+    out.write_all(last_lines(&all, lines)).map_err(Failure::cannot("write to standard output"))?;
+    out.flush().map_err(Failure::cannot("write to standard output"))?;
     let mut settles_at = None;
     if !goes_on {
         return Ok(());
@@ -96,8 +96,8 @@ fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> R
             Event::Ended(_) => shown.rest(watcher, true),
             Event::Activity | Event::Typed | Event::Reattached => Vec::new(),
         };
-        out.write_all(&text)?;
-        out.flush()?;
+        out.write_all(&text).map_err(Failure::cannot("write to standard output"))?;
+        out.flush().map_err(Failure::cannot("write to standard output"))?;
         if matches!(event, Event::Ended(_)) {
             return Ok(());
         }
@@ -139,7 +139,7 @@ impl Shown {
     }
 }
 
-fn last_lines(text: &[u8], lines: Option<usize>) -> &[u8] {
+pub fn last_lines(text: &[u8], lines: Option<usize>) -> &[u8] {
     let Some(lines) = lines else { return text };
     let body = text.strip_suffix(b"\n").unwrap_or(text);
     let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);

@@ -69,7 +69,7 @@ fn piece(word: &str) -> Result<Piece, Failure> {
                 Failure::new(GENERAL, format!("cannot read {path}: {error}")).hinted("nothing was sent")
             })
         }
-        Chunk::PasteInput => Ok(Piece::Paste(read(Ok(io::stdin()))?)),
+        Chunk::PasteInput => Ok(Piece::Paste(read(Ok(io::stdin())).map_err(Failure::cannot("read standard input"))?)),
         Chunk::Text(_) | Chunk::Key(_) | Chunk::Bytes(_) => Ok(Piece::Keys(chunk)),
     }
 }

@@ -54,7 +54,11 @@ fn end_deaf_daemon(context: &Context) -> Result<(), Failure> {
     let mut asked = false;
     loop {
         let file = home::private_file(&context.home.pid_file())?;
-        let Err(pid) = process::lock_for_life(&file)? else { return Ok(()) };
+        let Err(pid) = process::lock_for_life(&file)
+            .map_err(Failure::cannot(format!("lock {}", context.home.pid_file().display())))?
+        else {
+            return Ok(());
+        };
         if pid.as_raw() <= 0 {
             // The kernel has no number for it here; `kill` would take 0 for ourselves and all around us.
             let text = format!("{} is locked by a daemon in another pid namespace", context.home.pid_file().display());

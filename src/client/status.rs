@@ -62,10 +62,10 @@ pub fn verb(context: &Context, json: bool) -> Result<i32, Failure> {
     let shown = collect(context, status, coopfile, planned);
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer_pretty(&mut out, &shown).map_err(io::Error::from)?;
-        writeln!(out)?;
+        serde_json::to_writer_pretty(&mut out, &shown).map_err(Failure::cannot("write to standard output"))?;
+        writeln!(out).map_err(Failure::cannot("write to standard output"))?;
     } else {
-        print(&mut out, &shown)?;
+        print(&mut out, &shown).map_err(Failure::cannot("write to standard output"))?;
     }
     Ok(0)
 }

@@ -40,9 +40,9 @@ pub fn confirm(state: &TrustState) -> Result<(), Failure> {
         return Err(refused("is not trusted, and there is no terminal to ask on"));
     }
     eprint!("Allow this, until the file changes? [y/N] ");
-    io::stderr().flush()?;
+    io::stderr().flush().map_err(Failure::cannot("ask"))?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    io::stdin().lock().read_line(&mut answer).map_err(Failure::cannot("read the answer"))?;
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(trust::trust(state)?),
         _ => Err(refused("is not trusted")),

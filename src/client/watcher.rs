@@ -9,13 +9,13 @@ use crate::client::connect::Daemon;
 use crate::client::failure::Failure;
 use crate::client::failure::GENERAL;
 use crate::client::typed::Typed as Unacknowledged;
+use crate::client::wire::Said;
 use crate::client::wire::Wire;
 use crate::proto::door::Attach;
 use crate::proto::door::ClientSays;
 use crate::proto::door::DaemonSays;
 use crate::proto::door::Direct;
 use crate::proto::door::Role;
-use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::session::state::Exit;
 use crate::term::activity::Activity;
@@ -26,7 +26,6 @@ use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::poll::PollTimeout;
-use std::io;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -123,8 +122,8 @@ impl<'a> Watcher<'a> {
     /// The next event, or `TimedOut` at `until`.
     pub fn next(&mut self, until: Option<Instant>) -> Result<Event, Failure> {
         loop {
-            while let Some(frame) = self.wire.next_frame()? {
-                if let Some(event) = self.on_frame(frame)? {
+            while let Some(said) = self.wire.next_said()? {
+                if let Some(event) = self.on_said(said)? {
                     return Ok(event);
                 }
             }
@@ -142,12 +141,12 @@ impl<'a> Watcher<'a> {
             flags.set(PollFlags::POLLOUT, self.wire.has_output());
             match nix::poll::poll(&mut [PollFd::new(self.wire.as_fd(), flags)], timeout) {
                 Ok(_) | Err(Errno::EINTR) => {}
-                Err(errno) => return Err(io::Error::from(errno).into()),
+                Err(errno) => return Err(Failure::cannot("wait for the daemon")(errno)),
             }
             if !self.wire.read().unwrap_or(false) {
                 // What it said before it went counts.
-                while let Some(frame) = self.wire.next_frame()? {
-                    if let Some(event) = self.on_frame(frame)? {
+                while let Some(said) = self.wire.next_said()? {
+                    if let Some(event) = self.on_said(said)? {
                         return Ok(event);
                     }
                 }
@@ -156,10 +155,10 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn on_frame(&mut self, frame: Frame) -> Result<Option<Event>, Failure> {
-        match frame {
-            Frame::Bytes(bytes) => Ok(self.on_bytes(&bytes)),
-            Frame::Control(payload) => self.on_says(frame::parse_control(&payload)?),
+    fn on_said(&mut self, said: Said) -> Result<Option<Event>, Failure> {
+        match said {
+            Said::Output(bytes) => Ok(self.on_bytes(&bytes)),
+            Said::Word(says) => self.on_says(says),
         }
     }
 

@@ -1,6 +1,9 @@
 //! The attached client's connection: frames through a non-blocking socket.
 
 use crate::client::connect::Daemon;
+use crate::client::failure::Failure;
+use crate::proto::door::DaemonSays;
+use crate::proto::frame;
 use crate::proto::frame::Frame;
 use crate::proto::frame::FrameCodec;
 use crate::sys::socket;
@@ -10,6 +13,7 @@ use std::os::fd::AsFd;
 use std::os::fd::BorrowedFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use tokio_util::bytes::Bytes;
 use tokio_util::bytes::BytesMut;
 use tokio_util::codec::Decoder;
 use tokio_util::codec::Encoder;
@@ -23,11 +27,17 @@ pub struct Wire {
     fds: Vec<OwnedFd>,
 }
 
+/// What a daemon says to an attached client.
+pub enum Said {
+    Output(Bytes),
+    Word(DaemonSays),
+}
+
 impl Wire {
     /// Goes on where the calls on this connection ended.
-    pub fn over(daemon: Daemon) -> io::Result<Self> {
+    pub fn over(daemon: Daemon) -> Result<Self, Failure> {
         let Daemon { stream, input, codec, fds } = daemon;
-        stream.set_nonblocking(true)?;
+        stream.set_nonblocking(true).map_err(Failure::no_answer)?;
         Ok(Self { stream, input, output: BytesMut::new(), codec, fds })
     }
 
@@ -44,12 +54,16 @@ impl Wire {
         !self.output.is_empty()
     }
 
-    pub fn queue(&mut self, frame: &Frame) -> io::Result<()> {
-        self.codec.encode(frame, &mut self.output)
+    pub fn queue(&mut self, frame: &Frame) -> Result<(), Failure> {
+        self.codec.encode(frame, &mut self.output).map_err(Failure::no_answer)
     }
 
-    pub fn next_frame(&mut self) -> io::Result<Option<Frame>> {
-        self.codec.decode(&mut self.input)
+    pub fn next_said(&mut self) -> Result<Option<Said>, Failure> {
+        let said = |frame| match frame {
+            Frame::Bytes(bytes) => Ok(Said::Output(bytes)),
+            Frame::Control(payload) => frame::parse_control(&payload).map(Said::Word),
+        };
+        self.codec.decode(&mut self.input).and_then(|frame| frame.map(said).transpose()).map_err(Failure::no_answer)
     }
 
     /// Writes what the socket takes now. A daemon that is gone takes nothing, but may have said something before it went:

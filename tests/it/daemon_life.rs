@@ -192,6 +192,18 @@ fn the_log_is_shown_to_its_last_lines() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_said_with_what_to_do() {
+    let home = Home::new();
+    home.start("work", "echo ready; exec sleep 1000");
+    home.wait_for_shown("work", "ready");
+    for words in ["ls", "ls --json", "status", "screen", "output", "logs"] {
+        let script = format!("exec {} {words} > /dev/full", binary().display());
+        let ran = Ran::of(home.program("sh").args(["-c", &script])).fails_with(1);
+        ran.complains_of(&["cannot write to standard output", "the disk is full"]);
+    }
+}
+
+#[test]
 fn verbs_of_later_builds_say_so() {
     let home = Home::new();
     for verb in ["init", "rebuild", "serve", "tunnel"] {

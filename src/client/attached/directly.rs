@@ -76,7 +76,7 @@ impl Client<'_> {
     /// A fresh screen instead of what is still to be shown.
     fn refresh(&mut self) -> Result<(), Failure> {
         self.refreshing = true;
-        Ok(self.wire.queue(&Frame::control(&ClientSays::Refresh))?)
+        self.wire.queue(&Frame::control(&ClientSays::Refresh))
     }
 
     pub(super) fn type_directly(&mut self) -> Result<(), Failure> {

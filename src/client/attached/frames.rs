@@ -6,9 +6,8 @@ use crate::client::direct::Direct;
 use crate::client::failure::Failure;
 use crate::client::mirror::Mirror;
 use crate::client::screen;
+use crate::client::wire::Said;
 use crate::proto::door::DaemonSays;
-use crate::proto::frame;
-use crate::proto::frame::Frame;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use std::os::fd::AsFd;
@@ -20,11 +19,11 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl Client<'_> {
     pub(super) fn on_frames(&mut self) -> Result<Option<Over>, Failure> {
-        while let Some(frame) = self.wire.next_frame()? {
-            match frame {
-                Frame::Bytes(bytes) => self.on_output(&bytes),
-                Frame::Control(payload) => {
-                    if let Some(over) = self.on_daemon(frame::parse_control(&payload)?)? {
+        while let Some(said) = self.wire.next_said()? {
+            match said {
+                Said::Output(bytes) => self.on_output(&bytes),
+                Said::Word(says) => {
+                    if let Some(over) = self.on_daemon(says)? {
                         return Ok(Some(over));
                     }
                 }

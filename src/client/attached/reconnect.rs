@@ -43,7 +43,9 @@ impl Client<'_> {
     /// The daemon vanished. Whoever comes next is told how far we are, in both directions.
     pub(super) fn reconnect(&mut self) -> Result<Option<Over>, Failure> {
         if self.direct.is_some() {
-            self.away = Some(Away::begin(self.context.clone(), self.call(Way::Held))?);
+            self.away = Some(
+                Away::begin(self.context.clone(), self.call(Way::Held)).map_err(Failure::cannot("start a thread"))?,
+            );
             return Ok(None);
         }
         let mut patience = Patience::new();
@@ -97,7 +99,7 @@ impl Client<'_> {
         fds.extend(also.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         match nix::poll::poll(&mut fds, PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX)) {
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(io::Error::from(errno).into()),
+            Err(errno) => return Err(Failure::cannot("wait for the daemon")(errno)),
         }
         let is_hit = |index: usize| fds.get(index).and_then(PollFd::any).unwrap_or(false);
         let (signalled, readable) = (is_hit(0), is_hit(1));
