@@ -3,7 +3,9 @@
 use crate::client::Context;
 use crate::client::connect;
 use crate::client::connect::Daemon;
+use crate::client::connect::Patience;
 use crate::client::failure::Failure;
+use crate::client::failure::Lasts;
 use crate::config::error::deceives;
 use crate::proto::door::Clients;
 use crate::proto::door::List;
@@ -16,11 +18,15 @@ use serde_json::json;
 use std::io;
 use std::io::IsTerminal;
 use std::io::Write;
+use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
 /// Widest line of a list.
 const COLUMNS: usize = 80;
+/// A guard brings a daemon back within milliseconds.
+const SAY_AFTER: Duration = Duration::from_secs(1);
 
 pub fn verb(context: &Context, json: bool, watch: bool) -> Result<i32, Failure> {
     let mut daemon = context.daemon()?;
@@ -40,29 +46,64 @@ pub fn verb(context: &Context, json: bool, watch: bool) -> Result<i32, Failure> 
 }
 
 /// Shows the list anew at each change, for as long as this command runs: on a terminal in place, else one after the other
-/// (as JSON, one list a line).
+/// (as JSON, one list a line). It starts no daemon and ends none: who was shut down stays so, and it waits for the next.
 fn go_on(context: &Context, mut daemon: Daemon, json: bool) -> Result<i32, Failure> {
-    let in_place = io::stdout().is_terminal() && !json;
+    let mut patience = Patience::new();
     loop {
+        let mut has_answered = false;
+        let failure = loop {
+            match next_rows(&mut daemon, !has_answered) {
+                Ok(rows) => show(context, &rows, json)?,
+                Err(failure) => break failure,
+            }
+            has_answered = true;
+        };
+        if has_answered {
+            patience = Patience::new();
+        }
+        // A daemon that dies or is replaced ends a round; what it refuses, another would refuse as well.
+        std::thread::sleep(patience.after(failure)?);
+        daemon = next_daemon(context, &mut patience)?;
+    }
+}
+
+fn next_rows(daemon: &mut Daemon, is_first: bool) -> Result<Vec<Row>, Failure> {
+    if is_first {
         daemon.ask(Watch {})?;
         daemon.wait_as_long_as_it_takes()?;
-        // A daemon that dies or is replaced ends this round.
-        while let Ok(rows) = daemon.answer::<Watch>() {
-            let mut out = io::stdout().lock();
-            if json {
-                serde_json::to_writer(&mut out, &objects(&rows))
-                    .map_err(Failure::cannot("write to standard output"))?;
-                writeln!(out).map_err(Failure::cannot("write to standard output"))?;
-            } else {
-                let text = table(&rows, now_unix_s(), &home(context));
-                // Each line over the old one, then away with the rest: nothing flickers.
-                let text = if in_place { format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")) } else { text };
-                out.write_all(text.as_bytes()).map_err(Failure::cannot("write to standard output"))?;
-            }
-            out.flush().map_err(Failure::cannot("write to standard output"))?;
-        }
-        daemon = context.daemon()?;
     }
+    daemon.answer::<Watch>()
+}
+
+fn next_daemon(context: &Context, patience: &mut Patience) -> Result<Daemon, Failure> {
+    let gone_at = Instant::now();
+    let mut is_said = false;
+    loop {
+        match connect::find(context) {
+            Ok(Some(daemon)) => return Ok(daemon),
+            Err(failure) if failure.lasts != Lasts::UntilNextDaemon => return Err(failure),
+            Ok(None) | Err(_) => {}
+        }
+        if !is_said && gone_at.elapsed() > SAY_AFTER {
+            context.note("no daemon is running; the list goes on when a command has started one");
+            is_said = true;
+        }
+        // There is nothing to wait for but the next daemon's socket.
+        std::thread::sleep(patience.without_daemon());
+    }
+}
+
+fn show(context: &Context, rows: &[Row], json: bool) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let text = if json {
+        serde_json::to_string(&objects(rows)).expect("rows have string keys only") + "\n"
+    } else {
+        table(rows, now_unix_s(), &home(context))
+    };
+    // On a terminal each line over the old one, then away with the rest: nothing flickers.
+    let in_place = io::stdout().is_terminal() && !json;
+    let text = if in_place { format!("\x1b[H{}\x1b[J", text.replace('\n', "\x1b[K\n")) } else { text };
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::cannot("write to standard output"))
 }
 
 fn now_unix_s() -> u64 {

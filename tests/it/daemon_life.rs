@@ -12,6 +12,7 @@ use crate::wait::holds_for;
 use crate::wait::wait_until;
 use nix::sys::signal::Signal;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 fn wait_for_no_daemon(home: &Home) {
@@ -189,6 +190,43 @@ fn the_log_is_shown_to_its_last_lines() {
     follower.wait_for_text("later-session", LIMIT);
     follower.type_keys("\x03");
     assert_eq!(follower.exit_code(LIMIT), 130);
+}
+
+/// `coop ls --watch` of that program, and what it has written so far.
+fn watcher(home: &Home, program: &Path) -> Terminal {
+    let watcher = Terminal::run(home.on_terminal(program, &["ls", "--watch"]));
+    watcher.wait_for_text("work", LIMIT);
+    watcher
+}
+
+#[test]
+fn a_watched_list_leaves_a_daemon_of_another_build_alone() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let old = watcher(&home, &binary());
+    let copy = copied_binary(&home);
+    let before = home.daemon();
+    let new = watcher(&home, &copy);
+    let daemon =
+        wait_until("another daemon", LIMIT, || home.daemons().iter().map(|p| p.pid).find(|pid| *pid != before));
+    Ran::of(home.program(&copy).args(["-d", "-n", "later", "--", "sleep", "1000"])).ok();
+    for watcher in [&old, &new] {
+        watcher.wait_for_text("later", LIMIT);
+    }
+    assert_eq!(home.daemon(), daemon);
+    Ran::of(home.program(&copy).args(["shutdown"])).ok();
+}
+
+#[test]
+fn a_watched_list_does_not_undo_a_shutdown_and_goes_on_with_the_next_daemon() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let watcher = watcher(&home, &binary());
+    home.coop(&["shutdown"]).ok();
+    watcher.wait_for_text("no daemon is running", LIMIT);
+    assert!(home.daemons().is_empty());
+    home.start("later", "sleep 1000");
+    watcher.wait_for_text("later", LIMIT);
 }
 
 #[test]
