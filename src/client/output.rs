@@ -9,6 +9,7 @@ use crate::client::watcher::Event;
 use crate::client::watcher::Watcher;
 use crate::name::PtyId;
 use crate::proto::door::Role;
+use crate::term::screen::Screen;
 use std::io;
 use std::io::Write;
 use std::time::Duration;
@@ -74,7 +75,7 @@ fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> R
     let lives = until_now(watcher, |watcher, _| all.extend(watcher.screen.take_history()))?;
     let mut shown = Shown::default();
     let goes_on = follow && lives;
-    all.extend(shown.rest(watcher, !goes_on));
+    all.extend(shown.rest(&mut watcher.screen, !goes_on));
     let mut out = io::stdout().lock();
     out.write_all(last_lines(&all, lines)).map_err(Failure::cannot("write to standard output"))?;
     out.flush().map_err(Failure::cannot("write to standard output"))?;
@@ -85,15 +86,24 @@ fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> R
     loop {
         let event = watcher.next(settles_at)?;
         let text = match event {
-            Event::Output(_) | Event::Drawn => {
+            Event::Output(_) => {
                 settles_at = Some(Instant::now() + SETTLED);
-                shown.left(watcher)
+                shown.left(&mut watcher.screen)
+            }
+            Event::Drawn => {
+                settles_at = Some(Instant::now() + SETTLED);
+                shown.begin_anew(&mut watcher.screen);
+                Vec::new()
+            }
+            Event::TimedOut if watcher.is_drawing() => {
+                settles_at = None;
+                Vec::new()
             }
             Event::TimedOut => {
                 settles_at = None;
-                shown.rest(watcher, false)
+                shown.rest(&mut watcher.screen, false)
             }
-            Event::Ended(_) => shown.rest(watcher, true),
+            Event::Ended(_) => shown.rest(&mut watcher.screen, true),
             Event::Activity | Event::Typed | Event::Reattached => Vec::new(),
         };
         out.write_all(&text).map_err(Failure::cannot("write to standard output"))?;
@@ -113,23 +123,30 @@ struct Shown {
 }
 
 impl Shown {
+    /// A whole screen was drawn anew, behind a gap: none of its rows has been printed, and none counted.
+    fn begin_anew(&mut self, screen: &mut Screen) {
+        *self = Self { rows: 0, left: screen.history_rows() };
+        // What scrolled away while it was drawn is no output.
+        screen.take_history();
+    }
+
     /// The lines that have left the screen since, but for those that were printed before.
-    fn left(&mut self, watcher: &mut Watcher<'_>) -> Vec<u8> {
-        let now = watcher.screen.history_rows();
+    fn left(&mut self, screen: &mut Screen) -> Vec<u8> {
+        let now = screen.history_rows();
         let gone = usize::try_from(now - self.left).unwrap_or(usize::MAX);
         self.left = now;
-        let text = watcher.screen.take_history();
+        let text = screen.take_history();
         let known = self.rows.min(gone);
         self.rows -= known;
         text.split_inclusive(|&b| b == b'\n').skip(known).flatten().copied().collect()
     }
 
     /// And the rows above the cursor; with `all`, those below it too.
-    fn rest(&mut self, watcher: &mut Watcher<'_>, all: bool) -> Vec<u8> {
-        let mut text = self.left(watcher);
-        let rows = look::text(&watcher.screen);
+    fn rest(&mut self, screen: &mut Screen, all: bool) -> Vec<u8> {
+        let mut text = self.left(screen);
+        let rows = look::text(screen);
         let used = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
-        let upto = if all { used } else { used.min(watcher.screen.cursor().0) };
+        let upto = if all { used } else { used.min(screen.cursor().0) };
         for row in rows.iter().take(upto).skip(self.rows) {
             text.extend_from_slice(row.as_bytes());
             text.push(b'\n');
@@ -152,6 +169,37 @@ pub fn last_lines(text: &[u8], lines: Option<usize>) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::WinSize;
+    use crate::term::screen::Form;
+    use crate::term::screen::Heard;
+
+    fn screen() -> Screen {
+        let mut screen = Screen::new(WinSize::clamped(4, 20));
+        screen.keep_history(Form::Plain);
+        screen
+    }
+
+    fn print(screen: &mut Screen, numbers: std::ops::RangeInclusive<u32>) {
+        numbers.for_each(|n| screen.feed(format!("{n}\r\n").as_bytes(), &mut Heard::default()));
+    }
+
+    fn lines(numbers: std::ops::RangeInclusive<u32>) -> String {
+        numbers.map(|n| format!("{n}\n")).collect()
+    }
+
+    #[test]
+    fn behind_a_screen_that_was_drawn_anew_each_line_is_printed_once() {
+        let (mut shown, mut screen) = (Shown::default(), screen());
+        print(&mut screen, 1..=10);
+        assert_eq!(String::from_utf8(shown.rest(&mut screen, false)).unwrap(), lines(1..=10));
+        screen = self::screen();
+        screen.feed(b"50\r\n51\r\n", &mut Heard::default());
+        shown.begin_anew(&mut screen);
+        print(&mut screen, 52..=60);
+        let mut text = shown.left(&mut screen);
+        text.extend(shown.rest(&mut screen, true));
+        assert_eq!(String::from_utf8(text).unwrap(), lines(50..=60));
+    }
 
     #[test]
     fn the_last_lines_are_counted_from_the_end() {

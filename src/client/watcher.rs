@@ -88,6 +88,11 @@ impl<'a> Watcher<'a> {
         self.screen.keep_history(Form::Plain, usize::MAX);
     }
 
+    /// A whole screen is on its way.
+    pub fn is_drawing(&self) -> bool {
+        self.screen_left > 0
+    }
+
     /// Up to where the output has been seen.
     pub fn offset(&self) -> u64 {
         self.offset.unwrap_or(0)
@@ -219,8 +224,11 @@ impl<'a> Watcher<'a> {
         if is_resized {
             self.screen.resize(attached.size);
         }
-        // A reader wants the bytes, not a screen instead of them.
-        if (is_resized || is_half_drawn) && self.target.role != Role::Reader {
+        // A reader wants the bytes, not a screen instead of them; half of one is what there is.
+        if self.target.role == Role::Reader {
+            return Ok(if is_half_drawn { Event::Drawn } else { Event::Reattached });
+        }
+        if is_resized || is_half_drawn {
             self.wire.queue(&Frame::control(&ClientSays::Refresh))?;
         }
         Ok(Event::Reattached)
