@@ -3,6 +3,7 @@
 use crate::name::SessionName;
 use std::fs;
 use std::io;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
@@ -143,6 +144,18 @@ pub fn private_file(path: &Path) -> Result<fs::File, HomeError> {
         Err(error) => Err(HomeError::Io { path: path.to_owned(), error }),
         Ok(file) => Ok(file),
     }
+}
+
+/// Writes a file of coop's own, 0600, as a whole or not at all: beside it first, and no link is followed.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+    name.push(".new");
+    let temporary = path.with_file_name(name);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    options.open(&temporary)?.write_all(bytes)?;
+    fs::rename(temporary, path)
 }
 
 /// Identifies the executable that runs: two builds never have the same. Replaced files keep theirs.

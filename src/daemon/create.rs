@@ -1,6 +1,7 @@
 //! From a specification to a running init: the session's directory, the process, the box, the agent.
 
 use crate::daemon::link::Link;
+use crate::home;
 use crate::home::CoopHome;
 use crate::name::PtyId;
 use crate::name::WinSize;
@@ -20,10 +21,8 @@ use crate::sys::socket;
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -117,11 +116,7 @@ fn prepare_directory(directory: &Path, session: &SessionSpec) -> io::Result<()> 
         // What an earlier session of this name left when its end was interrupted is not this one's.
         crate::daemon::remove::remove_trees(directory)?;
     }
-    let temporary = directory.join(".session.json.new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    options.open(&temporary)?.write_all(&control::encode(session))?;
-    fs::rename(temporary, file)
+    home::replace_file(&file, &control::encode(session))
 }
 
 /// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.

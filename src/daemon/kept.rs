@@ -2,6 +2,7 @@
 //! directory's is no proof of that: `web` may be another `web` next time.
 
 use crate::daemon::create::SESSION_FILE;
+use crate::home;
 use crate::home::CoopHome;
 use crate::name::SessionName;
 use crate::proto::control;
@@ -10,8 +11,6 @@ use serde::Deserialize;
 use serde::Serialize;
 use std::fs;
 use std::io;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -38,12 +37,7 @@ pub fn has_files(directory: &Path) -> bool {
 
 /// Written before anything is put aside, so that nothing ever lies there as nobody's.
 pub fn record(directory: &Path, workspace: &Path) -> io::Result<()> {
-    let temporary = directory.join(".persist.json.new");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let record = Record { workspace: workspace.to_owned() };
-    options.open(&temporary)?.write_all(&control::encode(&record))?;
-    fs::rename(temporary, directory.join(RECORD))
+    home::replace_file(&directory.join(RECORD), &control::encode(&Record { workspace: workspace.to_owned() }))
 }
 
 /// The names of which only such files are left, in order.
