@@ -7,6 +7,9 @@
 /// Words of the domain, each parsed once.
 #[deny(unsafe_code)]
 mod name;
+/// What is quoted on a user's terminal, and what was meant by a word.
+#[deny(unsafe_code)]
+mod text;
 /// What a session is made from and how it lives: specification, restart policy, fan-out.
 #[deny(unsafe_code)]
 mod session;

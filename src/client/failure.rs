@@ -1,10 +1,10 @@
 //! Why a command failed: a sentence, what to try next, and the exit code of docs/cli.
 
-use crate::config::error::printable;
 use crate::home::HomeError;
 use crate::launch::error::LaunchError;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use crate::text::printable;
 use std::fmt::Display;
 use std::io;
 

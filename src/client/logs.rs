@@ -2,7 +2,7 @@
 
 use crate::client::Context;
 use crate::client::failure::Failure;
-use crate::client::output::last_lines;
+use crate::text::last_lines;
 use nix::sys::inotify::AddWatchFlags;
 use nix::sys::inotify::InitFlags;
 use nix::sys::inotify::Inotify;
@@ -26,7 +26,7 @@ pub fn verb(context: &Context, follow: bool, lines: usize) -> Result<i32, Failur
         log.file.read_to_end(&mut text).map_err(cannot_read)?;
     }
     let to_output = Failure::cannot("write to standard output");
-    io::stdout().lock().write_all(last_lines(&text, Some(lines))).map_err(to_output)?;
+    io::stdout().lock().write_all(last_lines(&text, lines)).map_err(to_output)?;
     match watch {
         Some(watch) => follow_on(&watch, &path, current).map_err(Failure::cannot("follow the log")),
         None => Ok(0),

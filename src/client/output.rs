@@ -10,6 +10,7 @@ use crate::client::watcher::Watcher;
 use crate::name::PtyId;
 use crate::proto::door::Role;
 use crate::term::screen::Screen;
+use crate::text::last_lines;
 use std::io;
 use std::io::Write;
 use std::time::Duration;
@@ -52,7 +53,8 @@ fn show_raw(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> Re
     let mut all = Vec::new();
     let lives = until_now(watcher, |_, bytes| all.extend_from_slice(bytes))?;
     let mut out = io::stdout().lock();
-    out.write_all(last_lines(&all, lines)).map_err(Failure::cannot("write to standard output"))?;
+    out.write_all(last_lines(&all, lines.unwrap_or(usize::MAX)))
+        .map_err(Failure::cannot("write to standard output"))?;
     out.flush().map_err(Failure::cannot("write to standard output"))?;
     if !(follow && lives) {
         return Ok(());
@@ -77,7 +79,8 @@ fn show_text(watcher: &mut Watcher<'_>, follow: bool, lines: Option<usize>) -> R
     let goes_on = follow && lives;
     all.extend(shown.rest(&mut watcher.screen, !goes_on));
     let mut out = io::stdout().lock();
-    out.write_all(last_lines(&all, lines)).map_err(Failure::cannot("write to standard output"))?;
+    out.write_all(last_lines(&all, lines.unwrap_or(usize::MAX)))
+        .map_err(Failure::cannot("write to standard output"))?;
     out.flush().map_err(Failure::cannot("write to standard output"))?;
     let mut settles_at = None;
     if !goes_on {
@@ -156,16 +159,6 @@ impl Shown {
     }
 }
 
-pub fn last_lines(text: &[u8], lines: Option<usize>) -> &[u8] {
-    let Some(lines) = lines else { return text };
-    let body = text.strip_suffix(b"\n").unwrap_or(text);
-    let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-    match lines {
-        0 => &[],
-        _ => &text[ends.into_iter().nth(lines - 1).unwrap_or(0)..],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,15 +192,5 @@ mod tests {
         let mut text = shown.left(&mut screen);
         text.extend(shown.rest(&mut screen, true));
         assert_eq!(String::from_utf8(text).unwrap(), lines(50..=60));
-    }
-
-    #[test]
-    fn the_last_lines_are_counted_from_the_end() {
-        let text = b"a\nb\nc\n";
-        assert_eq!(last_lines(text, None), text);
-        assert_eq!(last_lines(text, Some(2)), b"b\nc\n");
-        assert_eq!(last_lines(b"a\nb\nc", Some(1)), b"c");
-        assert_eq!(last_lines(text, Some(9)), text);
-        assert_eq!(last_lines(text, Some(0)), b"");
     }
 }

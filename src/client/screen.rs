@@ -1,12 +1,12 @@
 //! The user's own terminal while a client is attached, and how it gets it back: exactly as it was.
 
 use crate::client::outlet::Outlet;
-use crate::config::error::printable;
 use crate::name::WinSize;
 use crate::sys::pty;
 use crate::term::filter::Filter;
 use crate::term::modes;
 use crate::term::modes::ModeTracker;
+use crate::text::printable;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
 use nix::sys::termios;

@@ -3,7 +3,7 @@
 use crate::client::args::Command;
 use crate::client::failure::BAD_ARGUMENTS;
 use crate::client::failure::Failure;
-use crate::config::error::nearest;
+use crate::text::nearest;
 use clap::CommandFactory;
 use clap::error::ContextKind;
 use clap::error::ContextValue;

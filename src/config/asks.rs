@@ -1,7 +1,6 @@
 //! What a project's Coopfile wants beyond what its user's own settings give. The file comes with a cloned repository,
 //! so its owner sees this list once and says yes or no.
 
-use crate::config::error::printable;
 use crate::config::layer::EnvValue;
 use crate::config::layer::HostPath;
 use crate::config::layer::Layer;
@@ -9,6 +8,7 @@ use crate::config::layer::MountTarget;
 use crate::config::settings::Config;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
+use crate::text::printable;
 use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;

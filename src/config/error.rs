@@ -1,5 +1,6 @@
 //! What is wrong with a Coopfile, said so that it can be mended: file, line, key, reason, and the nearest right word.
 
+use crate::text::printable;
 use std::fmt;
 use std::ops::Range;
 use std::path::Path;
@@ -69,53 +70,5 @@ impl fmt::Display for Problem {
             write!(f, "{}: ", printable(&self.key))?;
         }
         f.write_str(&printable(&self.reason))
-    }
-}
-
-/// Whether a character moves the cursor, hides or reorders what a terminal shows.
-pub fn deceives(c: char) -> bool {
-    c.is_control()
-        // Invisible and bidirectional controls (Unicode TR36, "Trojan Source", CVE-2021-42574), tag characters.
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// The text with everything escaped that could move the cursor, hide or reorder what a terminal shows: a project's file
-/// is quoted on its owner's terminal before its owner has trusted it.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if deceives(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
-
-/// The known word nearest to `word`, when one is near enough to be what was meant: a third of its letters may differ,
-/// two always, swapped neighbours count once.
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let near_enough = (word.chars().count() / 3).max(2);
-    let word = word.to_lowercase();
-    known
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= near_enough && *distance < candidate.chars().count())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_escaped() {
-        assert_eq!(printable("a\u{1b}]52;c\u{7}\u{202e}ä\u{9b}"), "a\\u{1b}]52;c\\u{7}\\u{202e}ä\\u{9b}");
-    }
-
-    #[test]
-    fn the_nearest_word_is_near() {
-        assert_eq!(nearest("comand", ["args", "command"]), Some("command"));
-        assert_eq!(nearest("no", ["none", "host"]), Some("none"));
-        assert_eq!(nearest("kubernetes", ["args", "command"]), None);
     }
 }

@@ -2,13 +2,13 @@
 
 use crate::config::error::ConfigError;
 use crate::config::error::Fault;
-use crate::config::error::nearest;
 use crate::config::layer::HostPath;
 use crate::config::layer::Layer;
 use crate::config::settings::REPLAY_LINES_MAX;
 use crate::config::settings::RESTART_DELAY_MAX_MS;
 use crate::config::value;
 use crate::session::spec::RestartWhen;
+use crate::text::nearest;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;

@@ -1,7 +1,6 @@
 //! The words that may stand right of a `=`: each function takes what was written and gives the checked thing or the
 //! reason against it.
 
-use crate::config::error::nearest;
 use crate::config::layer::EnvValue;
 use crate::config::layer::MountTarget;
 use crate::name::Secret;
@@ -10,6 +9,7 @@ use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
 use crate::session::spec::RestartWhen;
 use crate::session::spec::SizePolicy;
+use crate::text::nearest;
 use std::path::Component;
 use std::path::Path;
 use std::path::PathBuf;

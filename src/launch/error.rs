@@ -1,8 +1,8 @@
 //! Why a session cannot be asked for, and what to do about it.
 
 use crate::config::error::ConfigError;
-use crate::config::error::printable;
 use crate::launch::trust::TrustState;
+use crate::text::printable;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;

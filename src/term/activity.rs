@@ -12,6 +12,7 @@ pub mod status;
 
 use crate::term::activity::status::Records;
 use crate::term::activity::status::Report;
+use crate::text::is_invisible;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
@@ -363,13 +364,6 @@ impl From<PlainText> for String {
     fn from(text: PlainText) -> Self {
         text.0
     }
-}
-
-/// Bidirectional controls, and formats that show nothing (Unicode's general category Cf, and U+2028 and 2029). The two
-/// joiners stay: scripts and emoji need them.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod encode;
 
+use crate::text::nearest;
 use std::str::FromStr;
 
 /// One word of `coop send`.
@@ -232,17 +233,6 @@ fn code(name: &str) -> Result<KeyCode, KeyError> {
     let found = NAMES.iter().find(|(known, _)| *known == lower);
     let nearest = || nearest(&lower, NAMES.iter().map(|(known, _)| *known));
     found.map(|(_, code)| *code).ok_or_else(|| KeyError::UnknownKey { word: name.to_owned(), nearest: nearest() })
-}
-
-/// The known word that was meant, if one is near enough: a third of its letters may differ, two always, swapped
-/// neighbours count once.
-fn nearest(word: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let near_enough = (word.chars().count() / 3).max(2);
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= near_enough && *distance < candidate.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }
 
 fn lower_case(upper: char) -> Option<char> {

@@ -38,6 +38,9 @@ mod world;
 #[path = "../../src/name.rs"]
 mod name;
 #[allow(dead_code, unused_imports, reason = "only a part of it is measured")]
+#[path = "../../src/text.rs"]
+mod text;
+#[allow(dead_code, unused_imports, reason = "only a part of it is measured")]
 #[path = "../../src/session/mod.rs"]
 mod session;
 #[allow(dead_code, unused_imports, reason = "only a part of it is measured")]

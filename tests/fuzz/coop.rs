@@ -5,6 +5,8 @@
 
 #[path = "../../src/name.rs"]
 pub mod name;
+#[path = "../../src/text.rs"]
+pub mod text;
 #[path = "../../src/session/mod.rs"]
 pub mod session;
 #[path = "../../src/term/mod.rs"]

@@ -10,6 +10,7 @@ use crate::term::screen::Form;
 use crate::term::screen::Heard;
 use crate::term::screen::Screen;
 use crate::term::screen::Signal;
+use crate::text::last_lines;
 use std::collections::VecDeque;
 
 /// Most bytes fed at once: between two such pieces viewers are served.
@@ -161,7 +162,7 @@ impl Picture {
             None if self.screen.in_alternate_screen() => Vec::new(),
             None => self.left_behind_unseen(ring, (oldest, self.at), lines),
         };
-        text.drain(..text.len() - last_lines(&text, lines).len());
+        text.drain(..text.len() - last_lines(&text, lines as usize).len());
         text
     }
 
@@ -224,10 +225,4 @@ impl Picture {
         seen.is_output = !self.piece.is_empty();
         Ok(seen)
     }
-}
-
-fn last_lines(text: &[u8], lines: u32) -> &[u8] {
-    let body = text.strip_suffix(b"\n").unwrap_or(text);
-    let ends = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
-    &text[ends.into_iter().nth(lines as usize - 1).unwrap_or(0)..]
 }

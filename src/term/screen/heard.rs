@@ -1,5 +1,7 @@
 //! What the output says to others than the screen.
 
+use crate::text::is_invisible;
+
 /// Most bytes of answers and most signals that wait to be taken; what comes on top is dropped.
 const ANSWERS_MAX_BYTES: usize = 64 * 1024;
 const SIGNALS_MAX: usize = 256;
@@ -54,14 +56,12 @@ impl Heard {
     }
 }
 
-/// Text of at most so many bytes, without controls and what turns text around.
+/// Text of at most so many bytes, without controls, what turns text around and what shows nothing.
 pub(super) fn clean(bytes: &[u8], max_bytes: usize) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            let is_bad = c.is_control()
-                || matches!(c, '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
-            if !is_bad {
+            if !c.is_control() && !is_invisible(c) {
                 if text.len() + c.len_utf8() > max_bytes {
                     return text;
                 }
