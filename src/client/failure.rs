@@ -1,4 +1,4 @@
-//! Why a command failed: a sentence, what to try next, and the exit code of docs/cli.
+//! Why a command failed: a sentence, what to try next, and the exit code of docs/guide.md.
 
 use crate::home::HomeError;
 use crate::launch::error::LaunchError;

@@ -139,7 +139,7 @@ pub fn activity(activity: Option<&Activity>) -> (Value, Value) {
     }
 }
 
-/// The list as cli documents it, within 80 columns.
+/// The list, within 80 columns.
 pub fn table(rows: &[Row], now_unix_s: u64, home: &str) -> String {
     let mut lines = vec![["SESSION", "WORKSPACE", "STATE", "PTYS", "CLIENTS", "AGE"].map(str::to_owned)];
     for row in rows {

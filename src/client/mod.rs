@@ -1,4 +1,5 @@
-//! The command line: one file a verb. A client is a blocking program of one thread; nothing is lost when it dies.
+//! The command line: one file a verb. A client is a blocking program of one thread, and of a second one while it looks for
+//! another daemon; nothing is lost when it dies.
 
 pub mod args;
 pub mod attach;

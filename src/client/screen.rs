@@ -126,8 +126,7 @@ impl Screen {
             self.has_room();
         }
         if let Some(saved) = &self.saved {
-            // Keys that were typed for the program must not reach the shell: they are flushed.
-            // A terminal that is gone needs no settings.
+            // At once: what was typed and not read stays for whoever reads next. A terminal that is gone needs no settings.
             termios::tcsetattr(io::stdin(), SetArg::TCSANOW, saved).ok();
         }
     }
@@ -135,7 +134,7 @@ impl Screen {
     /// Throws away what was typed and not read: the end of a key's encoding, after a detach.
     pub fn discard_input(&self) {
         if self.saved.is_some() {
-            // As above.
+            // A terminal that is gone has nothing to throw away.
             termios::tcflush(io::stdin(), termios::FlushArg::TCIFLUSH).ok();
         }
     }
