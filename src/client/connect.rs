@@ -333,3 +333,28 @@ impl Daemon {
         while matches!(self.stream.read(&mut sink), Ok(n) if n > 0) {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::name::SessionName;
+    use crate::proto::door::Refusal;
+    use crate::proto::door::RefusalCode;
+
+    #[test]
+    fn who_lost_a_daemon_asks_less_and_less_often_and_takes_a_last_refusal_for_one() {
+        let mut patience = Patience::new();
+        let silent = || Failure::from(Refusal::new(RefusalCode::WrongState, "its init does not answer"));
+        let pauses: Vec<Duration> = (0..20).map(|_| patience.after(silent()).unwrap()).collect();
+        assert!(pauses.is_sorted() && pauses[0] == PAUSE_FIRST && pauses[19] == PAUSE_MAX, "{pauses:?}");
+        let name: SessionName = "work".parse().unwrap();
+        let gone = patience.after(Refusal::no_session(&name).into()).unwrap_err();
+        assert_eq!(gone.code, GENERAL, "it was there");
+        let no_pty = Failure::from(Refusal::new(RefusalCode::NoPty, "no such terminal"));
+        assert!(patience.after(no_pty).is_err());
+        patience.until = Instant::now().checked_sub(Duration::from_millis(1)).unwrap();
+        assert!(patience.after(silent()).is_err());
+        patience.without_daemon();
+        assert!(patience.after(silent()).is_ok());
+    }
+}

@@ -122,3 +122,18 @@ impl From<HomeError> for Failure {
         Self::new(NO_DAEMON, error.to_string()).hinted(error.hint()).lasting()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_gets_no_answer_asks_the_next_daemon_only_if_this_one_went() {
+        let of = |kind: io::ErrorKind| Failure::no_answer(kind.into());
+        let (hung_up, late) = (of(io::ErrorKind::UnexpectedEof), of(io::ErrorKind::TimedOut));
+        assert_eq!((hung_up.code, hung_up.lasts), (NO_DAEMON, Lasts::UntilNextDaemon));
+        assert_eq!((late.code, late.lasts), (NO_DAEMON, Lasts::Awhile));
+        assert_eq!(of(io::ErrorKind::InvalidData).lasts, Lasts::Forever);
+        assert!([hung_up, late].iter().all(|failure| failure.hint.is_some()));
+    }
+}
