@@ -168,7 +168,7 @@ mod tests {
 
     fn screen() -> Screen {
         let mut screen = Screen::new(WinSize::clamped(4, 20));
-        screen.keep_history(Form::Plain);
+        screen.keep_history(Form::Plain, usize::MAX);
         screen
     }
 
