@@ -5,6 +5,7 @@ use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::Program;
 use crate::proto::control::PtyReport;
+use crate::session::spec;
 use crate::session::state::Exit;
 use crate::sys::pty::Pty;
 use crate::sys::ring::FollowerPage;
@@ -85,6 +86,7 @@ pub struct BoxPty {
     pub id: PtyId,
     pub pty: Pty,
     pub ring: RingWriter,
+    /// As it is shown.
     argv: Vec<String>,
     life: Life,
     pub followers: Vec<Follower>,
@@ -111,14 +113,14 @@ pub enum Turn {
 }
 
 impl BoxPty {
-    pub fn new(id: PtyId, pty: Pty, ring: RingWriter, argv: Vec<String>, pid: Pid) -> Self {
+    pub fn new(id: PtyId, pty: Pty, ring: RingWriter, argv: &[String], pid: Pid) -> Self {
         let pristine = nix::sys::termios::tcgetattr(&pty.slave).ok();
         let life = Life::Running { pid, since: Instant::now() };
         Self {
             id,
             pty,
             ring,
-            argv,
+            argv: spec::shown(argv),
             life,
             followers: Vec::new(),
             ghosts: Vec::new(),
@@ -140,8 +142,8 @@ impl BoxPty {
         }
     }
 
-    pub fn started_again(&mut self, argv: Vec<String>, pid: Pid) {
-        self.argv = argv;
+    pub fn started_again(&mut self, argv: &[String], pid: Pid) {
+        self.argv = spec::shown(argv);
         self.life = Life::Running { pid, since: Instant::now() };
     }
 

@@ -14,6 +14,7 @@ use crate::proto::control::PTYS_MAX;
 use crate::proto::control::Report;
 use crate::proto::control::ToInit;
 use crate::session::spec::SessionSpec;
+use crate::sys::memory;
 use crate::sys::process;
 use crate::sys::pty;
 use crate::sys::ring::RingWriter;
@@ -81,7 +82,7 @@ impl Init {
             ptys: BTreeMap::new(),
             ending: false,
         };
-        crate::sys::memory::give_back_heap();
+        memory::give_back_heap();
         init.say(&FromInit::Built, &[]);
         Ok(init)
     }
@@ -222,12 +223,25 @@ impl Init {
     }
 
     fn on_message(&mut self, message: Received) {
-        // A message of a later release that this one does not know: it can only be left unanswered.
-        let Ok(order) = control::decode::<ToInit>(&message.bytes) else { return };
         let fd = message.fds.into_iter().next();
+        // A message of a later release that this one does not know: it can only be left unanswered.
+        match control::decode::<ToInit>(&message.bytes) {
+            Ok(ToInit::Parcel) => {
+                // Short of memory for it, this one has to be as one that never came.
+                let parcel = fd.and_then(|parcel| memory::open_parcel(parcel, control::PARCEL_BYTES_MAX).ok());
+                if let Some(Ok(order)) = parcel.map(|bytes| control::decode(&bytes)) {
+                    self.obey(order, None);
+                }
+            }
+            Ok(order) => self.obey(order, fd),
+            Err(_) => {}
+        }
+    }
+
+    fn obey(&mut self, order: ToInit, fd: Option<OwnedFd>) {
         match order {
-            ToInit::Build | ToInit::Adopt { .. } => {}
-            ToInit::Spawn { pty, argv, size } => self.spawn(pty, argv, size),
+            ToInit::Build | ToInit::Adopt { .. } | ToInit::Parcel => {}
+            ToInit::Spawn { pty, argv, size } => self.spawn(pty, &argv, size),
             ToInit::Follow { pty, at, holds, client } => self.follow(pty, at, holds, client),
             ToInit::Checkpoint { pty, offset, size } => {
                 if let Some(parcel) = fd {
@@ -252,20 +266,20 @@ impl Init {
         }
     }
 
-    fn spawn(&mut self, id: PtyId, argv: Vec<String>, size: WinSize) {
+    fn spawn(&mut self, id: PtyId, argv: &[String], size: WinSize) {
         match self.try_spawn(id, argv, size) {
             Ok(pid) => self.say(&FromInit::Spawned { pty: id, pid: pid.as_raw() }, &[]),
             Err(why) => self.say(&FromInit::SpawnFailed { pty: id, why }, &[]),
         }
     }
 
-    fn try_spawn(&mut self, id: PtyId, argv: Vec<String>, size: WinSize) -> Result<Pid, String> {
+    fn try_spawn(&mut self, id: PtyId, argv: &[String], size: WinSize) -> Result<Pid, String> {
         if let Some(pty) = self.ptys.get_mut(&id) {
             if !pty.has_ended() {
                 return Err("its program is still running".to_owned());
             }
             pty.freshen().map_err(|errno| format!("cannot reset the terminal: {errno}"))?;
-            let pid = spawn::spawn(&argv, &pty.pty.slave, &mut self.around).map_err(|error| error.to_string())?;
+            let pid = spawn::spawn(argv, &pty.pty.slave, &mut self.around).map_err(|error| error.to_string())?;
             pty.started_again(argv, pid);
             return Ok(pid);
         }
@@ -277,7 +291,7 @@ impl Init {
         pty::set_size(&opened.slave, size).map_err(|errno| format!("cannot size the terminal: {errno}"))?;
         let geometry = Geometry::new(RING_BYTES).expect("the default size is a power of two");
         let ring = RingWriter::create(geometry).map_err(|errno| format!("cannot make the output ring: {errno}"))?;
-        let pid = spawn::spawn(&argv, &opened.slave, &mut self.around).map_err(|error| error.to_string())?;
+        let pid = spawn::spawn(argv, &opened.slave, &mut self.around).map_err(|error| error.to_string())?;
         self.ptys.insert(id, BoxPty::new(id, opened, ring, argv, pid));
         Ok(pid)
     }
@@ -320,6 +334,7 @@ impl Init {
 
     fn say(&mut self, message: &FromInit, fds: &[i32]) {
         if self.control.is_some() && (!self.outbox.is_empty() || self.send_now(message, fds).is_err()) {
+            // Without its descriptors: whatever carries some says that it failed.
             self.outbox.push_back(control::encode(message));
             if self.outbox.len() > OUTBOX_MAX {
                 self.lose_daemon();
@@ -329,17 +344,26 @@ impl Init {
 
     fn send_now(&self, message: &FromInit, fds: &[i32]) -> nix::Result<()> {
         let control = self.control.as_ref().ok_or(Errno::ENOTCONN)?;
-        socket::send_message(control, &control::encode(message), fds, false)
+        send(control, &control::encode(message), fds)
     }
 
     fn flush(&mut self) {
         while let (Some(control), Some(message)) = (&self.control, self.outbox.front()) {
-            match socket::send_message(control, message, &[], false) {
+            match send(control, message, &[]) {
                 Ok(()) => drop(self.outbox.pop_front()),
                 Err(_) => return,
             }
         }
     }
+}
+
+/// Sends a message, as a parcel if it is too long.
+fn send(control: &OwnedFd, message: &[u8], fds: &[i32]) -> nix::Result<()> {
+    if message.len() <= control::MESSAGE_BYTES_MAX {
+        return socket::send_message(control, message, fds, false);
+    }
+    let parcel = memory::parcel(message).map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO)))?;
+    socket::send_message(control, &control::encode(&FromInit::Parcel), &[parcel.as_raw_fd()], false)
 }
 
 fn timeout(deadline: Option<Instant>) -> PollTimeout {

@@ -14,10 +14,11 @@ use std::path::PathBuf;
 /// Version of these messages. It is raised when a message changes its meaning; additions do not raise it.
 pub const CONTROL_VERSION: u32 = 1;
 
-/// Largest message in bytes. Whatever can be longer travels as a memory file beside it.
+/// Largest message in bytes. One that is longer travels as a memory file, beside the message `parcel`.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
-/// Largest parcel (a memory file with a [`Build`]) in bytes: an environment may be large.
+/// Largest parcel (a memory file with a [`Build`] or a long message) in bytes: environments and command lines may be
+/// large. What a client asks for fits into one of its frames, of 1 MiB; sixteen of them leave room for what is added.
 pub const PARCEL_BYTES_MAX: u64 = 16 << 20;
 
 /// Largest checkpoint in bytes: a screen of 4096 x 4096 cells that all differ would be larger, and is not kept.
@@ -92,6 +93,8 @@ pub enum ToInit {
     },
     /// The daemon goes in order: nothing is to be held for it.
     Bye,
+    /// Another message that is longer than [`MESSAGE_BYTES_MAX`]: it is the parcel beside this one.
+    Parcel,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,6 +146,8 @@ pub enum FromInit {
         head: u64,
     },
     Report(Box<Report>),
+    /// As [`ToInit::Parcel`].
+    Parcel,
 }
 
 /// All that a new daemon must know of a session.
@@ -156,6 +161,7 @@ pub struct Report {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PtyReport {
     pub pty: PtyId,
+    /// As it is shown: see [`crate::session::spec::shown`].
     pub argv: Vec<String>,
     pub program: Program,
     pub head: u64,

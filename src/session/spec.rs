@@ -33,6 +33,27 @@ pub struct SessionSpec {
     pub created_unix_s: u64,
 }
 
+/// Most of a command line that is shown, in bytes: the words of a list, of which a terminal has dozens. Prompts and
+/// scripts are given as words of 100 KiB.
+const SHOWN_BYTES: usize = 4 << 10;
+
+/// A command line as lists show it: what is too long of it is cut off and stands as `…`.
+pub fn shown(argv: &[String]) -> Vec<String> {
+    let mut left = SHOWN_BYTES;
+    let mut words = Vec::new();
+    for word in argv {
+        if word.len() > left {
+            let upto = (0..=left).rev().find(|&at| word.is_char_boundary(at)).unwrap_or(0);
+            words.push(format!("{}…", &word[..upto]));
+            break;
+        }
+        // An empty word takes room in a list, too.
+        left = left.saturating_sub(word.len() + 1);
+        words.push(word.clone());
+    }
+    words
+}
+
 /// Where the agent's command line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -143,10 +143,10 @@ impl AgentLife {
         self.phase = Phase::Running { since: now };
     }
 
-    /// The program could not be started at all.
-    pub fn on_start_failed(&mut self, why: &str) -> Vec<Effect> {
+    /// The program could not be started at all. Answers with a line for everybody who is attached.
+    pub fn on_start_failed(&mut self, why: &str) -> String {
         self.phase = Phase::Ended { exit: Exit::Code(127) };
-        vec![Effect::Notice(format!("the agent could not be started: {why}"))]
+        format!("the agent could not be started: {why}")
     }
 
     pub fn on_exit(&mut self, exit: Exit, now: Duration) -> Vec<Effect> {

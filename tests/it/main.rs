@@ -30,6 +30,7 @@ mod endings;
 mod first_command;
 mod flow;
 mod kept;
+mod long_commands;
 mod many;
 mod names;
 mod peeking;

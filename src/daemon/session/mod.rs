@@ -22,6 +22,7 @@ use crate::proto::door::Clients;
 use crate::proto::door::PtyRow;
 use crate::proto::door::Refusal;
 use crate::proto::door::Row;
+use crate::session::spec;
 use crate::session::spec::AgentSource;
 use crate::session::spec::SessionSpec;
 use crate::session::state::AgentLife;
@@ -92,6 +93,7 @@ pub enum ToSession {
 #[derive(Debug)]
 struct Pty {
     terminal: TerminalHandle,
+    /// As it is shown.
     argv: Vec<String>,
     exit: Option<Exit>,
     head_at_exit: u64,
@@ -168,7 +170,7 @@ impl Session {
         let unattended = match report {
             Some(ptys) => session.take_over(ptys),
             None => {
-                session.add_pty(PtyId::AGENT, agent);
+                session.add_pty(PtyId::AGENT, &agent);
                 Vec::new()
             }
         };
@@ -176,12 +178,12 @@ impl Session {
         Ok(address)
     }
 
-    fn add_pty(&mut self, id: PtyId, argv: Vec<String>) -> &mut Pty {
+    fn add_pty(&mut self, id: PtyId, argv: &[String]) -> &mut Pty {
         let terminal = TerminalHandle::start(id, self.spec.terminals, self.address.clone(), self.changes.clone());
         self.next_pty = self.next_pty.max(id.0.saturating_add(1));
         self.ptys.entry(id).or_insert(Pty {
             terminal,
-            argv,
+            argv: spec::shown(argv),
             exit: None,
             head_at_exit: 0,
             followed: false,
@@ -194,7 +196,7 @@ impl Session {
     fn take_over(&mut self, ptys: Vec<PtyReport>) -> Vec<(PtyId, Exit, u64)> {
         let mut unattended = Vec::new();
         for report in ptys {
-            let pty = self.add_pty(report.pty, report.argv);
+            let pty = self.add_pty(report.pty, &report.argv);
             let Program::Ended { exit, acknowledged, ran_ms } = report.program else { continue };
             if acknowledged || report.pty != PtyId::AGENT {
                 pty.exit = Some(exit);
@@ -349,9 +351,13 @@ impl Session {
             }
             FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),
             FromInit::Spawned { pty, .. } => self.on_spawned(pty).await,
-            FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,
+            FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why),
             FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,
-            FromInit::Forked { .. } | FromInit::Built | FromInit::Failed { .. } | FromInit::Report(_) => {}
+            FromInit::Forked { .. }
+            | FromInit::Built
+            | FromInit::Failed { .. }
+            | FromInit::Report(_)
+            | FromInit::Parcel => {}
         }
     }
 
@@ -362,16 +368,20 @@ impl Session {
                 Effect::Start if self.killing.is_some() => {}
                 Effect::Start => {
                     let (pty, argv) = (PtyId::AGENT, self.spec.agent.clone());
-                    self.tell_init(&ToInit::Spawn { pty, argv, size: WinSize::DEFAULT }).await;
+                    if let Err(error) = self.link.send(&ToInit::Spawn { pty, argv, size: WinSize::DEFAULT }).await {
+                        self.agent_not_started(&error.to_string());
+                    }
                 }
                 Effect::Terminate => self.signal_agent(Signal::SIGTERM).await,
                 Effect::Kill => self.signal_agent(Signal::SIGKILL).await,
-                Effect::Notice(text) => {
-                    if let Some(agent) = self.ptys.get(&PtyId::AGENT) {
-                        agent.terminal.order(Order::Notice(text));
-                    }
-                }
+                Effect::Notice(text) => self.notice(text),
             }
+        }
+    }
+
+    fn notice(&self, text: String) {
+        if let Some(agent) = self.ptys.get(&PtyId::AGENT) {
+            agent.terminal.order(Order::Notice(text));
         }
     }
 

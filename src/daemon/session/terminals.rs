@@ -64,8 +64,10 @@ impl Session {
         if let Some(command) = command {
             argv.extend(["-c".to_owned(), command]);
         }
-        self.add_pty(id, argv.clone()).starting = Some(reply);
-        self.tell_init(&ToInit::Spawn { pty: id, argv, size }).await;
+        self.add_pty(id, &argv).starting = Some(reply);
+        if let Err(error) = self.link.send(&ToInit::Spawn { pty: id, argv, size }).await {
+            self.on_spawn_failed(id, &error.to_string());
+        }
     }
 
     pub(super) fn on_following(&mut self, id: PtyId, following: Result<Following, String>) {
@@ -101,14 +103,18 @@ impl Session {
         self.follow(id).await;
     }
 
-    pub(super) async fn on_spawn_failed(&mut self, id: PtyId, why: &str) {
+    pub(super) fn agent_not_started(&mut self, why: &str) {
+        let notice = self.life.on_start_failed(why);
+        self.notice(notice);
+        if let Some((pty, exit)) = self.ptys.get_mut(&PtyId::AGENT).zip(self.life.exit()) {
+            pty.exit = Some(exit);
+            pty.terminal.order(Order::Ended { exit, head: pty.head_at_exit });
+        }
+    }
+
+    pub(super) fn on_spawn_failed(&mut self, id: PtyId, why: &str) {
         if id == PtyId::AGENT {
-            let effects = self.life.on_start_failed(why);
-            self.perform(effects).await;
-            if let Some((pty, exit)) = self.ptys.get_mut(&id).zip(self.life.exit()) {
-                pty.exit = Some(exit);
-                pty.terminal.order(Order::Ended { exit, head: pty.head_at_exit });
-            }
+            self.agent_not_started(why);
         } else if let Some(reply) = self.ptys.remove(&id).and_then(|pty| pty.starting) {
             drop(reply.send(Err(Refusal::new(RefusalCode::Failed, format!("the shell could not be started: {why}")))));
         }

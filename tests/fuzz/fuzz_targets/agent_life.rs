@@ -71,7 +71,7 @@ fn perform(life: &mut AgentLife, event: &Event, now: &mut Duration) -> Vec<Effec
             life.on_started(*now);
             Vec::new()
         }
-        Event::StartFailed => life.on_start_failed("no such file"),
+        Event::StartFailed => vec![Effect::Notice(life.on_start_failed("no such file"))],
         Event::Code(code) => life.on_exit(Exit::Code(code), *now),
         Event::Signal(signal) => life.on_exit(Exit::Signal(signal), *now),
         Event::Time => life.on_time(*now),
