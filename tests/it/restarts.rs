@@ -197,3 +197,19 @@ fn a_restart_on_request_is_told_to_who_is_attached() {
     home.coop(&["restart", "work"]).ok();
     terminal.wait_for_text("[coop] the agent is ended and started again on request", LIMIT);
 }
+
+#[test]
+fn who_attaches_while_the_agent_starts_again_is_there_for_the_new_one() {
+    let home = Home::new();
+    home.start("work", "echo start >> starts; test $(wc -l < starts) -gt 1 || exit 7; echo the second; sleep 1000");
+    home.wait_for_state("work", "exited");
+    // The start takes as long as this test wants.
+    let init = home.init("work");
+    processes::send(init, Signal::SIGSTOP);
+    home.coop(&["restart"]).ok();
+    let terminal = home.terminal(&["attach", "work"]);
+    home.wait_for_clients("work", 1, 0);
+    processes::send(init, Signal::SIGCONT);
+    terminal.wait_for_text("the second", LIMIT);
+    home.wait_for_clients("work", 1, 0);
+}

@@ -366,12 +366,7 @@ impl Session {
             match effect {
                 // A session that is being killed starts nothing any more.
                 Effect::Start if self.killing.is_some() => {}
-                Effect::Start => {
-                    let (pty, argv) = (PtyId::AGENT, self.spec.agent.clone());
-                    if let Err(error) = self.link.send(&ToInit::Spawn { pty, argv, size: WinSize::DEFAULT }).await {
-                        self.agent_not_started(&error.to_string());
-                    }
-                }
+                Effect::Start => self.start_agent().await,
                 Effect::Terminate => self.signal_agent(Signal::SIGTERM).await,
                 Effect::Kill => self.signal_agent(Signal::SIGKILL).await,
                 Effect::Notice(text) => self.notice(text),

@@ -103,7 +103,18 @@ impl Session {
         self.follow(id).await;
     }
 
-    pub(super) fn agent_not_started(&mut self, why: &str) {
+    pub(super) async fn start_agent(&mut self) {
+        // Before anybody is told that it starts: who comes then must not be told of the last end.
+        if let Some(agent) = self.ptys.get(&PtyId::AGENT) {
+            agent.terminal.order(Order::Starting);
+        }
+        let spawn = ToInit::Spawn { pty: PtyId::AGENT, argv: self.spec.agent.clone(), size: WinSize::DEFAULT };
+        if let Err(error) = self.link.send(&spawn).await {
+            self.agent_not_started(&error.to_string());
+        }
+    }
+
+    fn agent_not_started(&mut self, why: &str) {
         let notice = self.life.on_start_failed(why);
         self.notice(notice);
         if let Some((pty, exit)) = self.ptys.get_mut(&PtyId::AGENT).zip(self.life.exit()) {

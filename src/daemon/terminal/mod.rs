@@ -77,6 +77,8 @@ pub enum Order {
         fds: Vec<OwnedFd>,
     },
     Notice(String),
+    /// The program is about to be started again: whoever comes from here on is there for the next one.
+    Starting,
     Started,
     /// The program has ended and is not started again; the output ends at `head`.
     Ended {
@@ -267,6 +269,7 @@ impl Terminal {
             Order::Attach { attach, reply } => self.attach(&attach, reply),
             Order::Direct { client, fds } => self.hand_over(client, fds),
             Order::Notice(text) => self.tell_all(&DaemonSays::Notice { text }),
+            Order::Starting => self.end = None,
             Order::Started => {
                 self.end = None;
                 self.monitor = ActivityMonitor::default();
