@@ -297,26 +297,26 @@ impl Init {
     }
 
     fn follow(&mut self, id: PtyId, at: Option<u64>, holds: bool, client: u64) {
-        let Some(pty) = self.ptys.get_mut(&id) else {
-            return self.say(&FromInit::FollowFailed { pty: id, why: "no such terminal".to_owned() }, &[]);
-        };
-        let held = pty.ghost().filter(|_| client == 0);
-        match pty.follow(at, holds, client != 0) {
-            Ok((page, wake)) => {
-                let kept = pty.checkpoint().filter(|_| client == 0);
-                let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].into_iter();
-                let fds: Vec<_> = fds.chain(kept.map(|(_, _, parcel)| parcel)).map(|fd| fd.as_raw_fd()).collect();
-                let (typed, answered) = pty.inheritance();
-                let checkpoint = kept.map(|(offset, size, _)| (offset, size));
-                let following = FromInit::Following { pty: id, typed, answered, held, checkpoint, client };
-                if let Err(errno) = self.send_now(&following, &fds) {
-                    // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
-                    self.with(id, BoxPty::drop_newest_follower);
-                    self.say(&FromInit::FollowFailed { pty: id, why: errno.to_string() }, &[]);
-                }
-            }
-            Err(errno) => self.say(&FromInit::FollowFailed { pty: id, why: errno.to_string() }, &[]),
+        if let Err(why) = self.try_follow(id, at, holds, client) {
+            self.say(&FromInit::FollowFailed { pty: id, why, client }, &[]);
         }
+    }
+
+    fn try_follow(&mut self, id: PtyId, at: Option<u64>, holds: bool, client: u64) -> Result<(), String> {
+        let pty = self.ptys.get_mut(&id).ok_or("no such terminal")?;
+        let held = pty.ghost().filter(|_| client == 0);
+        let (page, wake) = pty.follow(at, holds, client != 0).map_err(|errno| errno.to_string())?;
+        let kept = pty.checkpoint().filter(|_| client == 0);
+        let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].into_iter();
+        let fds: Vec<_> = fds.chain(kept.map(|(_, _, parcel)| parcel)).map(|fd| fd.as_raw_fd()).collect();
+        let (typed, answered) = pty.inheritance();
+        let checkpoint = kept.map(|(offset, size, _)| (offset, size));
+        let following = FromInit::Following { pty: id, typed, answered, held, checkpoint, client };
+        self.send_now(&following, &fds).map_err(|errno| {
+            // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
+            self.with(id, BoxPty::drop_newest_follower);
+            errno.to_string()
+        })
     }
 
     fn signal(&mut self, id: PtyId, signal: i32) {

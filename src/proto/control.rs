@@ -138,6 +138,9 @@ pub enum FromInit {
     FollowFailed {
         pty: PtyId,
         why: String,
+        /// As in [`FromInit::Following`].
+        #[serde(default)]
+        client: u64,
     },
     /// The program has ended and all it wrote is in the ring, up to `head`.
     Exited {

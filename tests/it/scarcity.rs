@@ -145,3 +145,27 @@ fn a_log_does_not_grow_without_end() {
     let all: u64 = fs::read_dir(log.parent().unwrap()).unwrap().map(|entry| size(&entry.unwrap().path())).sum();
     assert!(all < 3 << 20, "{all}");
 }
+
+/// The limit of open files of a process that runs already.
+fn limit_files(pid: i32, limit: &str) {
+    let status = std::process::Command::new("prlimit").args(["--pid", &pid.to_string(), limit]).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn a_client_that_could_not_be_given_the_ring_is_served_on_when_another_one_comes() {
+    let home = Home::new();
+    home.start("work", "echo there; read x; echo after $x; sleep 1000");
+    home.wait_for_shown("work", "there");
+    let init = home.init("work");
+    limit_files(init, "--nofile=8:4096");
+    let first = home.terminal(&["attach", "work"]);
+    first.wait_for_text("there", LIMIT);
+    wait_until("the init's refusal", LIMIT, || home.log().contains("cannot").then_some(()));
+    limit_files(init, "--nofile=4096:4096");
+    let second = home.terminal(&["attach", "work"]);
+    second.wait_for_text("there", LIMIT);
+    second.type_keys("this\r");
+    second.wait_for_text("after this", LIMIT);
+    first.wait_for_text("after this", LIMIT);
+}

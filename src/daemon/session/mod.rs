@@ -349,7 +349,11 @@ impl Session {
             FromInit::Following { pty, typed, answered, held, checkpoint, client: _ } => {
                 self.on_following(pty, Following::take(fds, Inheritance { typed, answered, held, checkpoint }));
             }
-            FromInit::FollowFailed { pty, why } => self.on_following(pty, Err(why)),
+            FromInit::FollowFailed { pty, why, client: 0 } => self.on_following(pty, Err(why)),
+            FromInit::FollowFailed { pty, why, client: _ } => {
+                // That client's bytes go on through the daemon.
+                tracing::warn!(session = %self.spec.name, %pty, %why, "a client cannot read by itself");
+            }
             FromInit::Spawned { pty, .. } => self.on_spawned(pty).await,
             FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why),
             FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,

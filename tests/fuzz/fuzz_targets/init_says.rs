@@ -424,7 +424,7 @@ impl World {
                 self.say(&control::encode(&says), fds, *count);
             }
             Event::FollowFails { pty } => {
-                self.tell(&FromInit::FollowFailed { pty: pty.id(), why: "no".to_owned() });
+                self.tell(&FromInit::FollowFailed { pty: pty.id(), why: "no".to_owned(), client: 0 });
             }
             Event::Spawned { pty, pid } => self.tell(&FromInit::Spawned { pty: pty.id(), pid: *pid }),
             Event::SpawnFails { pty, why } => {
