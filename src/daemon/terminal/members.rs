@@ -5,6 +5,7 @@ use crate::daemon::terminal::Attaching;
 use crate::daemon::terminal::Member;
 use crate::daemon::terminal::NUDGE;
 use crate::daemon::terminal::Terminal;
+use crate::daemon::terminal::queue::Queue;
 use crate::daemon::viewer::Output;
 use crate::daemon::viewer::Viewer;
 use crate::name::WinSize;
@@ -17,7 +18,6 @@ use crate::session::fanout::ViewerId;
 use crate::session::fanout::ViewerKind;
 use crate::session::spec::SizePolicy;
 use crate::sys::pty;
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
@@ -44,7 +44,7 @@ impl Terminal {
                 is_direct: kind == ViewerKind::Direct,
                 every_byte: attach.every_byte,
                 size: attach.size,
-                queue: VecDeque::new(),
+                queue: Queue::default(),
                 parked: None,
                 typed,
                 told: typed,
@@ -104,7 +104,7 @@ impl Terminal {
             && let Some(member) = self.members.get_mut(&id)
         {
             member.is_direct = true;
-            member.queue.push_back(Output::Hands(DaemonSays::Direct { offset }, fds));
+            member.queue.push(Output::Hands(DaemonSays::Direct { offset }, fds));
         }
     }
 
@@ -120,7 +120,7 @@ impl Terminal {
 
     pub(super) fn say(&mut self, id: ViewerId, what: DaemonSays) {
         if let Some(member) = self.members.get_mut(&id) {
-            member.queue.push_back(Output::Says(what));
+            member.queue.say(what);
         }
     }
 

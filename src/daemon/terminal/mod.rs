@@ -6,6 +6,7 @@ use crate::daemon::changes::Changes;
 use crate::daemon::link::Following;
 use crate::daemon::session::ToSession;
 use crate::daemon::terminal::picture::Picture;
+use crate::daemon::terminal::queue::Queue;
 use crate::daemon::typing::Typing;
 use crate::daemon::viewer::FromViewer;
 use crate::daemon::viewer::Output;
@@ -26,7 +27,6 @@ use crate::sys::pty;
 use crate::term::activity::Activity;
 use crate::term::activity::ActivityMonitor;
 use std::collections::BTreeMap;
-use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -39,6 +39,7 @@ use tokio::sync::watch;
 
 mod members;
 mod picture;
+mod queue;
 mod serve;
 
 /// Most bytes handed to a viewer at once: a frame that a client's death or a skip can cost is no larger.
@@ -102,7 +103,7 @@ struct Member {
     /// It skips nothing when its user types.
     every_byte: bool,
     size: WinSize,
-    queue: VecDeque<Output>,
+    queue: Queue,
     parked: Option<oneshot::Sender<Vec<Output>>>,
     client: u64,
     /// Bytes of input written for this client, in all its lives; and how many of them it knows of.
@@ -294,7 +295,7 @@ impl Terminal {
     }
 
     fn tell_all(&mut self, what: &DaemonSays) {
-        self.members.values_mut().for_each(|member| member.queue.push_back(Output::Says(what.clone())));
+        self.members.values_mut().for_each(|member| member.queue.say(what.clone()));
     }
 
     fn follow(&mut self, mut following: Following) {

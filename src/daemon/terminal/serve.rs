@@ -181,7 +181,7 @@ impl Terminal {
 
     fn take_queued(&mut self, id: ViewerId, out: &mut Vec<Output>) {
         if let Some(member) = self.members.get_mut(&id) {
-            out.extend(member.queue.drain(..));
+            out.append(&mut member.queue.take());
         }
     }
 
@@ -233,7 +233,7 @@ impl Terminal {
         }
         self.say(id, DaemonSays::Start { offset, screen_bytes: screen.len() as u64, skipped });
         if let Some(member) = self.members.get_mut(&id) {
-            member.queue.push_back(Output::Bytes(screen));
+            member.queue.push(Output::Bytes(screen));
         }
     }
 }
