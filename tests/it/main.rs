@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 // Fixtures.
+mod door;
 mod home;
 mod picture;
 mod processes;

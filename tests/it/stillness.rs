@@ -1,5 +1,6 @@
 //! Who has nothing to do does nothing.
 
+use crate::door::Door;
 use crate::home::Home;
 use crate::processes;
 use crate::wait::LIMIT;
@@ -104,4 +105,29 @@ fn a_client_that_no_daemon_takes_back_asks_now_and_then() {
     terminal.type_keys("echo b$((40+2)); exit 5\r");
     terminal.wait_for_text("b42", LIMIT);
     assert_eq!(terminal.exit_code(LIMIT), 5);
+}
+
+/// What a process has computed so far.
+fn computed(pid: i32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+    Duration::from_millis(ticks * 10) // USER_HZ is 100
+}
+
+#[test]
+fn a_client_that_typed_and_takes_nothing_costs_the_daemon_nothing() {
+    let home = Home::new();
+    home.start("work", "stty -echo; cat > /dev/null");
+    let mut client = Door::open(&home);
+    client.attach("work");
+    home.wait_for_clients("work", 1, 0);
+    // More than the kernel holds for a client comes, and nobody reads; then a key, which wants its answer.
+    home.inside("work", "head -c 8000000 /dev/zero | tr '\\0' x > /dev/pts/0").ok();
+    client.type_keys("k");
+    wait_until("half a second of rest", LIMIT, || {
+        let before = computed(home.daemon());
+        let_pass(Duration::from_millis(500));
+        (computed(home.daemon()) - before < Duration::from_millis(100)).then_some(())
+    });
 }

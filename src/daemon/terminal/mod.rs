@@ -247,7 +247,8 @@ impl Terminal {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let acks = self.members.values().filter_map(|member| member.ack_at);
+        // Who has not taken what it was given can be told nothing: its next pull is what this waits for.
+        let acks = self.members.values().filter(|member| member.parked.is_some()).filter_map(|member| member.ack_at);
         let lag = self.fanout.deadline(self.now());
         let inherited = self.inherited.map(|(_, until)| until);
         acks.chain(lag)
