@@ -309,21 +309,22 @@ impl BoxPty {
     /// When a blocked PTY may go on by the clock alone.
     pub fn deadline(&self) -> Option<Instant> {
         let (since, _) = self.blocked?;
-        let ghosts = self.ghosts.iter().map(|ghost| ghost.until);
-        // A client that has stalled already does not matter any more.
         let now = Instant::now();
+        let ghosts = self.ghosts.iter().map(|ghost| ghost.until);
         let clients = self.followers.iter().filter(|of| of.is_client).map(|of| of.seen.1 + CLIENT_STALLS);
-        ghosts.chain([since + GRACE]).chain(clients.filter(|at| *at > now)).min()
+        // What is past has had its effect: ghosts that hold no more, followers that were overtaken.
+        ghosts.chain([since + GRACE]).chain(clients).filter(|at| *at > now).min()
     }
 
     /// Reads what is there, up to a fair share.
     pub fn read(&mut self) -> Turn {
-        let mut drained = false;
+        let (mut drained, mut tried) = (false, false);
         for _ in 0..READS_A_TURN {
             let room = self.room();
             if room == 0 {
                 break;
             }
+            tried = true;
             match self.ring.read_from(&self.pty.master, room) {
                 Ok(0) | Err(Errno::EAGAIN | Errno::EIO) => {
                     drained = true;
@@ -334,7 +335,8 @@ impl BoxPty {
                 Err(_) => break,
             }
         }
-        self.after_reading(drained)
+        // While the ring is full nothing is known of what is left in the terminal.
+        if tried { self.after_reading(drained) } else { Turn::Went }
     }
 
     fn after_reading(&mut self, drained: bool) -> Turn {
@@ -361,3 +363,7 @@ impl BoxPty {
 pub fn is_worth_waking(room: u64, geometry: crate::term::ring::Geometry) -> bool {
     room >= ROOM_WORTH_WAKING.min(geometry.size() / 4)
 }
+
+#[cfg(test)]
+#[path = "pty_tests.rs"]
+mod tests;
