@@ -7,8 +7,6 @@ use nix::sched::CloneFlags;
 use nix::sys::signal::SigHandler;
 use nix::sys::signal::SigSet;
 use nix::sys::signal::Signal;
-use nix::sys::wait::WaitPidFlag;
-use nix::sys::wait::WaitStatus;
 use nix::unistd::ForkResult;
 use nix::unistd::Pid;
 use std::fs::File;
@@ -74,13 +72,20 @@ pub fn namespace_parent(namespace: &File) -> Option<(u64, u64)> {
 
 /// One child that has ended, or `None` when none has (or there are none at all).
 pub fn reap_one() -> Option<(Pid, Exit)> {
+    // Not nix's: it knows no real-time signal, and gives an error for a child that died of one and is reaped already.
     loop {
-        return match nix::sys::wait::waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::Exited(pid, code)) => Some((pid, Exit::Code(code))),
-            Ok(WaitStatus::Signaled(pid, signal, _)) => Some((pid, Exit::Signal(signal as i32))),
-            Ok(WaitStatus::StillAlive) | Err(_) => None,
-            Ok(_) => continue,
-        };
+        let mut status = 0;
+        // SAFETY: the kernel writes one int.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        if pid <= 0 {
+            return None;
+        }
+        if libc::WIFEXITED(status) {
+            return Some((Pid::from_raw(pid), Exit::Code(libc::WEXITSTATUS(status))));
+        }
+        if libc::WIFSIGNALED(status) {
+            return Some((Pid::from_raw(pid), Exit::Signal(libc::WTERMSIG(status))));
+        }
     }
 }
 

@@ -203,3 +203,11 @@ fn a_kill_starts_nothing_again_while_it_waits() {
     home.coop(&["kill", "work"]).ok();
     assert_eq!(runs(), 1);
 }
+
+#[test]
+fn an_agent_that_dies_of_a_real_time_signal_has_ended() {
+    let home = Home::new();
+    home.start("work", "kill -40 $$");
+    assert_eq!(home.wait_for_state("work", "exited")["exit_code"], 168);
+    assert_eq!(home.inside("work", "kill -64 $$").code, 192);
+}
