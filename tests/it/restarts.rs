@@ -213,3 +213,15 @@ fn who_attaches_while_the_agent_starts_again_is_there_for_the_new_one() {
     terminal.wait_for_text("the second", LIMIT);
     home.wait_for_clients("work", 1, 0);
 }
+
+#[test]
+fn a_daemon_that_dies_before_it_starts_the_agent_again_leaves_that_to_the_next_one() {
+    let home = Home::new();
+    configure_agent(&home, "restart_delay_ms = 600000", "exit 1");
+    home.coop(&["-d"]).ok();
+    home.wait_for_state("work", "restarting");
+    let daemon = home.daemon();
+    processes::send(daemon, Signal::SIGKILL);
+    wait_until("another daemon", LIMIT, || (home.daemon() != daemon).then_some(()));
+    assert_eq!(home.state("work"), "restarting");
+}

@@ -355,7 +355,7 @@ impl Session {
                 tracing::warn!(session = %self.spec.name, %pty, %why, "a client cannot read by itself");
             }
             FromInit::Spawned { pty, .. } => self.on_spawned(pty).await,
-            FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why),
+            FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,
             FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,
             FromInit::Forked { .. }
             | FromInit::Built

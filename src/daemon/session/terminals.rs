@@ -66,7 +66,7 @@ impl Session {
         }
         self.add_pty(id, &argv).starting = Some(reply);
         if let Err(error) = self.link.send(&ToInit::Spawn { pty: id, argv, size }).await {
-            self.on_spawn_failed(id, &error.to_string());
+            self.on_spawn_failed(id, &error.to_string()).await;
         }
     }
 
@@ -110,29 +110,37 @@ impl Session {
         }
         let spawn = ToInit::Spawn { pty: PtyId::AGENT, argv: self.spec.agent.clone(), size: WinSize::DEFAULT };
         if let Err(error) = self.link.send(&spawn).await {
-            self.agent_not_started(&error.to_string());
+            self.agent_not_started(&error.to_string()).await;
         }
     }
 
-    fn agent_not_started(&mut self, why: &str) {
+    /// An end after which the agent starts again is not dealt with before it has: should this daemon end first, the next
+    /// one must start it.
+    async fn acknowledge_end(&self) {
+        if self.life.exit().is_some() {
+            self.tell_init(&ToInit::Acknowledge { pty: PtyId::AGENT }).await;
+        }
+    }
+
+    async fn agent_not_started(&mut self, why: &str) {
         let notice = self.life.on_start_failed(why);
         self.notice(notice);
         if let Some((pty, exit)) = self.ptys.get_mut(&PtyId::AGENT).zip(self.life.exit()) {
             pty.exit = Some(exit);
             pty.terminal.order(Order::Ended { exit, head: pty.head_at_exit });
         }
+        self.acknowledge_end().await;
     }
 
-    pub(super) fn on_spawn_failed(&mut self, id: PtyId, why: &str) {
+    pub(super) async fn on_spawn_failed(&mut self, id: PtyId, why: &str) {
         if id == PtyId::AGENT {
-            self.agent_not_started(why);
+            self.agent_not_started(why).await;
         } else if let Some(reply) = self.ptys.remove(&id).and_then(|pty| pty.starting) {
             drop(reply.send(Err(Refusal::new(RefusalCode::Failed, format!("the shell could not be started: {why}")))));
         }
     }
 
     pub(super) async fn on_exited(&mut self, id: PtyId, exit: Exit, head: u64) {
-        self.tell_init(&ToInit::Acknowledge { pty: id }).await;
         let Some(pty) = self.ptys.get_mut(&id) else { return };
         pty.exit = Some(exit);
         pty.head_at_exit = head;
@@ -142,6 +150,8 @@ impl Session {
             if !by_us {
                 pty.terminal.order(Order::Ended { exit, head });
             }
+            self.tell_init(&ToInit::Acknowledge { pty: id }).await;
+            let Some(pty) = self.ptys.get(&id) else { return };
             let is_watched = pty.terminal.counts.all() > 0;
             if !is_watched && pty.attached_ever > 0 {
                 self.close(id).await;
@@ -151,6 +161,7 @@ impl Session {
         let effects = self.life.on_exit(exit, self.born.elapsed());
         tracing::info!(session = %self.spec.name, %exit, state = %self.life.state(), "the agent ended");
         self.perform(effects).await;
+        self.acknowledge_end().await;
         // Last, for a client goes when it has heard it.
         if let Some(pty) = self.ptys.get(&id).filter(|_| self.life.exit().is_some() && !by_us) {
             pty.terminal.order(Order::Ended { exit, head });
