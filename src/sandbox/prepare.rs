@@ -22,22 +22,23 @@ pub struct PrepareError {
     pub error: io::Error,
 }
 
-/// Makes the host directories that the plan binds, and in a fresh home the places for what is mounted there. A home that
-/// a box has already written to is not touched by path: the init finds its way in it, inside the box's root.
+/// Makes the host directories that the plan binds, moves in what persists, and makes in a fresh home the places for what is
+/// mounted there. In a home that a box has already written to the init makes them, inside the box's root.
 pub fn prepare(spec: &BoxSpec, persist: &[PathBuf], places: &Places<'_>) -> Result<(), PrepareError> {
     let home = places.home();
     let fresh = fs::symlink_metadata(&home).is_err();
     make(&home)?;
+    // First: what is there already is not replaced, not even by what was kept.
+    persist::move_all(&places.session.join("persist"), &home, persist)
+        .map_err(|error| PrepareError { path: home.clone(), error })?;
     if fresh {
         let below_home = spec.tools.iter().filter_map(|tool| tool.strip_prefix(&spec.user.home).ok());
         let directories = below_home.filter(|below| spec.user.home.join(below).is_dir());
         for below in directories.chain(spec.shared.iter().map(PathBuf::as_path)) {
-            make(&home.join(below))?;
+            make_below(&home, below)?;
         }
         git_config(&home.join(".gitconfig"), &spec.git_identity)?;
     }
-    persist::move_all(&places.session.join("persist"), &home, persist)
-        .map_err(|error| PrepareError { path: home, error })?;
     let scratch = places.scratch();
     make(&scratch)?;
     set_mode(&scratch, 0o1777)?;
@@ -54,6 +55,17 @@ pub fn prepare(spec: &BoxSpec, persist: &[PathBuf], places: &Places<'_>) -> Resu
 fn make(path: &Path) -> Result<(), PrepareError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|error| PrepareError { path: path.to_owned(), error })
+}
+
+/// A place in a home into which something was moved that a box had written: where that has a link or a directory that
+/// cannot be entered in the way, the place is left to the init.
+fn make_below(home: &Path, below: &Path) -> Result<(), PrepareError> {
+    match persist::directory_below(home, below, true) {
+        Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+            Err(PrepareError { path: home.join(below), error })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn set_mode(path: &Path, mode: u32) -> Result<(), PrepareError> {
@@ -74,6 +86,9 @@ fn git_config(path: &Path, identity: &GitIdentity) -> Result<(), PrepareError> {
         }
     }
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|error| PrepareError { path: path.to_owned(), error })
+    match file.and_then(|mut file| file.write_all(text.as_bytes())) {
+        // It persists, and was moved in.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map_err(|error| PrepareError { path: path.to_owned(), error }),
+    }
 }

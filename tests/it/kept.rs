@@ -1,6 +1,7 @@
 //! What persists after a kill belongs to the workspace that it came from, until it is given away or forgotten.
 
 use crate::home::Home;
+use crate::ran::Ran;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -72,4 +73,25 @@ fn kept_files_are_named_by_status_and_removed_by_kill_forget() {
     home.coop(&["kill", "--all", "--forget", "-f"]).ok();
     assert_eq!(kept(&home), None);
     assert_eq!(fs::read_dir(home.coop_home().join("sessions")).unwrap().count(), 0);
+}
+
+#[test]
+fn logins_are_there_again_where_a_tool_of_the_host_lies_among_them() {
+    let home = Home::new();
+    let tool = home.write("home/.claude/local/claude", "#!/bin/sh\necho the tool\n");
+    fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", tool.parent().unwrap().display());
+    let start = || Ran::of(home.command(&["-d", "-n", "work", "--", "sleep", "1000"]).env("PATH", &path)).ok();
+    for round in ["first", "second", "third"] {
+        start();
+        let seen = home.inside("work", "claude; cat ~/.claude/login 2>/dev/null").out;
+        let login = match round {
+            "first" => "",
+            "second" => "first\n",
+            _ => "second\n",
+        };
+        assert_eq!(seen, format!("the tool\n{login}"), "{round}");
+        home.inside("work", &format!("echo {round} > ~/.claude/login")).ok();
+        home.coop(&["kill", "-f", "work"]).ok();
+    }
 }
