@@ -240,3 +240,19 @@ fn full_screen_programs_are_found_as_they_were_without_drawing_anew() {
         leave(again);
     }
 }
+
+#[test]
+fn a_program_whose_screen_is_not_known_any_more_is_asked_to_draw_anew() {
+    let home = Home::new();
+    let script = "trap 'stty size >> sizes' WINCH; until test -e go; do sleep 0.01; done; \
+                  head -c 3000000 /dev/zero | tr '\\0' x; echo > done; while :; do sleep 0.01; done";
+    home.start("work", script);
+    home.coop(&["shutdown"]).ok();
+    wait_until("no daemon", LIMIT, || home.daemons().is_empty().then_some(()));
+    // Nobody sees what the ring does not hold.
+    home.put("go", b"");
+    wait_until("the flood", LIMIT, || home.workspace().join("done").exists().then_some(()));
+    home.wait_for_state("work", "running");
+    let sizes = || std::fs::read_to_string(home.workspace().join("sizes")).unwrap_or_default();
+    wait_until("another size, and the old one", LIMIT, || sizes().ends_with("24 80\n").then_some(()));
+}

@@ -301,7 +301,7 @@ impl Terminal {
 
     fn follow(&mut self, mut following: Following) {
         self.size = pty::size(&following.master).unwrap_or(self.size);
-        self.picture.begin(&mut following, self.size);
+        let is_known = self.picture.begin(&mut following, self.size);
         self.fanout = Fanout::new(self.picture.at(), following.ring.oldest().unwrap_or(0));
         // What an earlier daemon's clients have not taken is held for them until they are back.
         self.inherited = following.held.map(|cursor| (cursor, self.now() + INHERITANCE));
@@ -310,6 +310,9 @@ impl Terminal {
         let head = self.following.as_ref().map_or(0, |following| following.ring.head());
         while self.following.is_some() && self.look_at_ring(self.now()) < head {}
         self.picture.resize(self.size);
+        if !is_known {
+            self.nudge();
+        }
         for (attach, reply) in std::mem::take(&mut self.early) {
             self.attach(&attach, reply);
         }

@@ -60,13 +60,14 @@ impl Picture {
     }
 
     /// Begins with what an earlier daemon kept if the ring still has all that came after it, else with the oldest byte
-    /// that there is.
-    pub fn begin(&mut self, following: &mut Following, size: WinSize) {
+    /// that there is. Returns whether the screen is known there: else what will be seen is not what the program drew.
+    pub fn begin(&mut self, following: &mut Following, size: WinSize) -> bool {
         self.screen = Screen::new(size);
         let oldest = following.ring.oldest().unwrap_or(0);
         let head = following.ring.head();
         self.answered = following.answered;
         self.at = oldest;
+        let mut is_known = oldest == 0;
         if let Some(Checkpoint { offset, size, screen }) = following.checkpoint.take()
             && (oldest..=head).contains(&offset)
         {
@@ -74,9 +75,11 @@ impl Picture {
             self.screen.feed(&screen, &mut self.heard);
             self.heard = Heard::default();
             (self.at, self.kept) = (offset, offset);
+            is_known = true;
             self.bases.push_back(Checkpoint { offset, size, screen });
         }
         self.sizes = VecDeque::from([(self.at, self.screen.size())]);
+        is_known
     }
 
     /// The screen, to be kept for the next daemon, when the last one kept is about to leave the ring.
