@@ -1,13 +1,49 @@
-//! The end of a session: its last words, its files, and the answer to who wanted it.
+//! The end of a session: the kill, its last words, its files, and the answer to who wanted it.
 
 use crate::daemon::remove;
 use crate::daemon::session::Session;
 use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::terminal::Order;
+use crate::proto::control::ToInit;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use crate::sys::process;
+use nix::sys::signal::Signal;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What a kill gives the box between SIGTERM and SIGKILL.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Killing {
+    pub kill_at: Duration,
+    forget: bool,
+    replies: Vec<oneshot::Sender<Result<(), Refusal>>>,
+}
 
 impl Session {
+    pub(super) async fn on_kill(&mut self, force: bool, forget: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
+        let now = self.now();
+        let killing =
+            self.killing.get_or_insert(Killing { kill_at: now + KILL_GRACE, forget: false, replies: Vec::new() });
+        killing.forget |= forget;
+        killing.replies.push(reply);
+        if force {
+            killing.kill_at = now;
+        } else if killing.replies.len() == 1 {
+            self.tell_init(&ToInit::TerminateAll).await;
+        }
+    }
+
+    pub(super) fn kill_if_due(&mut self, now: Duration) {
+        let Some(killing) = self.killing.as_mut().filter(|killing| killing.kill_at <= now) else { return };
+        killing.kill_at = now + KILL_GRACE;
+        if let Err(errno) = process::pidfd_signal(self.pidfd.get_ref(), Signal::SIGKILL) {
+            tracing::error!(session = %self.spec.name, %errno, "cannot kill an init");
+        }
+    }
+
     /// The init is gone, and with it, by the kernel's word, every process of the box.
     pub(super) async fn end(self) {
         let why = if self.killing.is_some() {

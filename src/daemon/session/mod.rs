@@ -5,6 +5,7 @@ use crate::daemon::create::Born;
 use crate::daemon::link::Following;
 use crate::daemon::link::Inheritance;
 use crate::daemon::link::Link;
+use crate::daemon::session::ending::Killing;
 use crate::daemon::supervisor::ToSupervisor;
 use crate::daemon::terminal::Order;
 use crate::daemon::terminal::TerminalHandle;
@@ -18,23 +19,18 @@ use crate::proto::control::Program;
 use crate::proto::control::PtyReport;
 use crate::proto::control::ToInit;
 use crate::proto::door::Attach;
-use crate::proto::door::Clients;
-use crate::proto::door::PtyRow;
 use crate::proto::door::Refusal;
 use crate::proto::door::Row;
 use crate::session::spec;
-use crate::session::spec::AgentSource;
 use crate::session::spec::SessionSpec;
 use crate::session::state::AgentLife;
 use crate::session::state::Effect;
 use crate::session::state::Exit;
 use crate::sys::process;
-use crate::term::activity::Activity;
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 use tokio::io::Interest;
@@ -43,10 +39,8 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 mod ending;
+mod row;
 mod terminals;
-
-/// What a kill gives the box between SIGTERM and SIGKILL.
-const KILL_GRACE: Duration = Duration::from_secs(5);
 
 /// What a session is asked. Each answer goes back on its own channel.
 #[derive(Debug)]
@@ -102,13 +96,6 @@ struct Pty {
     attached_ever: u64,
     /// A shell that is being started.
     starting: Option<oneshot::Sender<Result<PtyId, Refusal>>>,
-}
-
-#[derive(Debug)]
-struct Killing {
-    kill_at: Duration,
-    forget: bool,
-    replies: Vec<oneshot::Sender<Result<(), Refusal>>>,
 }
 
 pub struct Session {
@@ -315,27 +302,9 @@ impl Session {
         }
     }
 
-    async fn on_kill(&mut self, force: bool, forget: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
-        let now = self.now();
-        let killing =
-            self.killing.get_or_insert(Killing { kill_at: now + KILL_GRACE, forget: false, replies: Vec::new() });
-        killing.forget |= forget;
-        killing.replies.push(reply);
-        if force {
-            killing.kill_at = now;
-        } else if killing.replies.len() == 1 {
-            self.tell_init(&ToInit::TerminateAll).await;
-        }
-    }
-
     async fn on_time(&mut self) {
         let now = self.now();
-        if let Some(killing) = self.killing.as_mut().filter(|killing| killing.kill_at <= now) {
-            killing.kill_at = now + KILL_GRACE;
-            if let Err(errno) = process::pidfd_signal(self.pidfd.get_ref(), Signal::SIGKILL) {
-                tracing::error!(session = %self.spec.name, %errno, "cannot kill an init");
-            }
-        }
+        self.kill_if_due(now);
         let effects = self.life.on_time(now);
         self.perform(effects).await;
         self.changes.announce();
@@ -391,39 +360,4 @@ impl Session {
     fn tell_terminals(&self, order: impl Fn() -> Order) {
         self.ptys.values().for_each(|pty| pty.terminal.order(order()));
     }
-
-    fn row(&self) -> Row {
-        let mut clients = Clients::default();
-        for pty in self.ptys.values() {
-            clients.local += pty.terminal.counts.local.load(Ordering::Relaxed);
-            clients.view += pty.terminal.counts.view.load(Ordering::Relaxed);
-        }
-        let pty_row = |(&id, pty): (&PtyId, &Pty)| PtyRow {
-            id,
-            command: pty.argv.clone(),
-            running: pty.exit.is_none(),
-            exit_code: pty.exit.map(Exit::shell_code),
-            activity: activity_of(pty),
-        };
-        Row {
-            name: self.spec.name.clone(),
-            workspace: self.spec.workspace.clone(),
-            state: self.life.state(),
-            activity: self.ptys.get(&PtyId::AGENT).and_then(activity_of),
-            silent: false,
-            exit_code: self.life.exit().map(Exit::shell_code),
-            pid: Some(self.pid),
-            ptys: self.ptys.iter().map(pty_row).collect(),
-            clients,
-            created: self.spec.created_unix_s,
-            agent: self.spec.agent.clone(),
-            agent_given: self.spec.agent_source == AgentSource::CommandLine,
-            detach_key: self.spec.detach_key,
-            network: Some(self.spec.network),
-        }
-    }
-}
-
-fn activity_of(pty: &Pty) -> Option<Activity> {
-    Some(pty.terminal.activity.borrow().clone()).filter(|activity| *activity != Activity::Unknown)
 }
