@@ -52,6 +52,8 @@ pub struct Init {
     session: SessionSpec,
     around: Surroundings,
     ptys: BTreeMap<PtyId, BoxPty>,
+    /// Above all numbers that terminals have had.
+    next_pty: u32,
     /// The box is to end: the init goes when its last child has gone.
     ending: bool,
 }
@@ -80,6 +82,7 @@ impl Init {
             session,
             around,
             ptys: BTreeMap::new(),
+            next_pty: 0,
             ending: false,
         };
         memory::give_back_heap();
@@ -199,7 +202,8 @@ impl Init {
         self.lose_daemon();
         self.control = Some(fresh);
         let ptys = self.ptys.values().map(BoxPty::report).collect();
-        let report = Report { version: CONTROL_VERSION, session: self.session.clone(), ptys };
+        let (session, next_pty) = (self.session.clone(), self.next_pty);
+        let report = Report { version: CONTROL_VERSION, session, ptys, next_pty };
         self.say(&FromInit::Report(Box::new(report)), &[]);
     }
 
@@ -292,6 +296,7 @@ impl Init {
         let geometry = Geometry::new(RING_BYTES).expect("the default size is a power of two");
         let ring = RingWriter::create(geometry).map_err(|errno| format!("cannot make the output ring: {errno}"))?;
         let pid = spawn::spawn(argv, &opened.slave, &mut self.around).map_err(|error| error.to_string())?;
+        self.next_pty = self.next_pty.max(id.0.saturating_add(1));
         self.ptys.insert(id, BoxPty::new(id, opened, ring, argv, pid));
         Ok(pid)
     }

@@ -159,6 +159,9 @@ pub struct Report {
     pub version: u32,
     pub session: SessionSpec,
     pub ptys: Vec<PtyReport>,
+    /// A number that no terminal of this session has had, nor any higher one.
+    #[serde(default)]
+    pub next_pty: u32,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

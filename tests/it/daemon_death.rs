@@ -1,5 +1,6 @@
 //! The daemon and its guard die; nothing else does.
 
+use crate::attaching::DETACH;
 use crate::home::Home;
 use crate::processes;
 use crate::wait::LIMIT;
@@ -207,4 +208,34 @@ fn a_client_that_does_not_understand_the_next_daemon_says_so_and_ends() {
     assert_eq!(asked.load(Ordering::Relaxed), 1);
     std::fs::remove_file(socket).unwrap();
     assert_eq!(home.state("work"), "running");
+}
+
+#[test]
+fn a_shell_that_nobody_came_back_to_is_forgotten_and_its_number_is_not_given_again() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let shell = |script: &str| {
+        let mut terminal = home.terminal(&["shell", "work", "-c", script]);
+        terminal.wait_for_text("there", LIMIT);
+        terminal.type_keys(DETACH);
+        assert_eq!(terminal.exit_code(LIMIT), 0);
+    };
+    let ids = || -> Vec<u64> {
+        home.row("work").unwrap()["ptys"].as_array().unwrap().iter().map(|pty| pty["id"].as_u64().unwrap()).collect()
+    };
+    shell("echo there; until test -e now; do sleep 0.01; done");
+    shell("echo there; until test -e later; do sleep 0.01; done");
+    assert_eq!(ids(), [0, 1, 2]);
+    let daemon = home.daemon();
+    processes::send(daemon, Signal::SIGKILL);
+    wait_until("another daemon", LIMIT, || (home.daemon() != daemon).then_some(()));
+    home.put("now", b"");
+    wait_until("the first is forgotten", LIMIT, || (ids() == [0, 2]).then_some(()));
+    home.put("later", b"");
+    wait_until("the second is forgotten", LIMIT, || (ids() == [0]).then_some(()));
+    let daemon = home.daemon();
+    processes::send(daemon, Signal::SIGKILL);
+    wait_until("another daemon", LIMIT, || (home.daemon() != daemon).then_some(()));
+    shell("echo there; sleep 1000");
+    assert_eq!(ids(), [0, 3]);
 }

@@ -16,7 +16,7 @@ use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::FromInit;
 use crate::proto::control::Program;
-use crate::proto::control::PtyReport;
+use crate::proto::control::Report;
 use crate::proto::control::ToInit;
 use crate::proto::door::Attach;
 use crate::proto::door::Refusal;
@@ -41,6 +41,10 @@ use tokio::sync::oneshot;
 mod ending;
 mod row;
 mod terminals;
+
+/// How long a client of a daemon that died has to come back for the exit code of its shell. It looks for the next daemon
+/// several times a second.
+const RETURN: Duration = Duration::from_secs(10);
 
 /// What a session is asked. Each answer goes back on its own channel.
 #[derive(Debug)]
@@ -84,6 +88,17 @@ pub enum ToSession {
     },
 }
 
+/// Whether anybody may still come for what a shell leaves: its exit code.
+#[derive(Debug, PartialEq, Eq)]
+enum Audience {
+    /// Who had it started has not attached yet.
+    Awaited,
+    /// Who was attached when an earlier daemon ended may come back.
+    Returning,
+    /// Somebody has come; when nobody is there any more, nobody will be.
+    Known,
+}
+
 #[derive(Debug)]
 struct Pty {
     terminal: TerminalHandle,
@@ -94,6 +109,7 @@ struct Pty {
     /// The init was asked for its ring, and has not refused.
     followed: bool,
     attached_ever: u64,
+    audience: Audience,
     /// A shell that is being started.
     starting: Option<oneshot::Sender<Result<PtyId, Refusal>>>,
 }
@@ -109,6 +125,8 @@ pub struct Session {
     ptys: BTreeMap<PtyId, Pty>,
     next_pty: u32,
     killing: Option<Killing>,
+    /// Until then clients of an earlier daemon may come back.
+    returning_until: Option<Duration>,
     inbox: mpsc::Receiver<ToSession>,
     address: mpsc::Sender<ToSession>,
     supervisor: mpsc::Sender<ToSupervisor>,
@@ -130,7 +148,7 @@ impl Session {
         spec: SessionSpec,
         directory: PathBuf,
         born: Born,
-        report: Option<Vec<PtyReport>>,
+        report: Option<Report>,
         supervisor: mpsc::Sender<ToSupervisor>,
         changes: Changes,
     ) -> std::io::Result<mpsc::Sender<ToSession>> {
@@ -148,6 +166,7 @@ impl Session {
             ptys: BTreeMap::new(),
             next_pty: 1,
             killing: None,
+            returning_until: None,
             inbox,
             address: address.clone(),
             supervisor,
@@ -155,7 +174,7 @@ impl Session {
         };
         let agent = session.spec.agent.clone();
         let unattended = match report {
-            Some(ptys) => session.take_over(ptys),
+            Some(report) => session.take_over(report),
             None => {
                 session.add_pty(PtyId::AGENT, &agent);
                 Vec::new()
@@ -175,15 +194,18 @@ impl Session {
             head_at_exit: 0,
             followed: false,
             attached_ever: 0,
+            audience: Audience::Awaited,
             starting: None,
         })
     }
 
     /// Rebuilds the state from what the init says; returns the ends that no daemon has dealt with.
-    fn take_over(&mut self, ptys: Vec<PtyReport>) -> Vec<(PtyId, Exit, u64)> {
+    fn take_over(&mut self, report: Report) -> Vec<(PtyId, Exit, u64)> {
+        self.next_pty = self.next_pty.max(report.next_pty);
         let mut unattended = Vec::new();
-        for report in ptys {
+        for report in report.ptys {
             let pty = self.add_pty(report.pty, &report.argv);
+            pty.audience = Audience::Returning;
             let Program::Ended { exit, acknowledged, ran_ms } = report.program else { continue };
             if acknowledged || report.pty != PtyId::AGENT {
                 pty.exit = Some(exit);
@@ -200,6 +222,7 @@ impl Session {
                 unattended.push((report.pty, exit, report.head));
             }
         }
+        self.returning_until = Some(self.now() + RETURN);
         unattended
     }
 
@@ -231,7 +254,8 @@ impl Session {
     }
 
     async fn turn(&mut self) -> Option<Over> {
-        let deadline = [self.life.deadline(), self.killing.as_ref().map(|killing| killing.kill_at)];
+        let kill_at = self.killing.as_ref().map(|killing| killing.kill_at);
+        let deadline = [self.life.deadline(), kill_at, self.returning_until];
         let deadline = deadline.into_iter().flatten().min();
         let deadline = deadline.map(|at| tokio::time::Instant::from_std(self.born + at));
         tokio::select! {
@@ -305,6 +329,10 @@ impl Session {
     async fn on_time(&mut self) {
         let now = self.now();
         self.kill_if_due(now);
+        if self.returning_until.is_some_and(|until| until <= now) {
+            self.returning_until = None;
+            self.give_up_on_absent().await;
+        }
         let effects = self.life.on_time(now);
         self.perform(effects).await;
         self.changes.announce();

@@ -1,6 +1,7 @@
 //! The session's terminals: clients are handed to them, programs start and end on them.
 
 use crate::daemon::link::Following;
+use crate::daemon::session::Audience;
 use crate::daemon::session::Session;
 use crate::daemon::terminal::Order;
 use crate::daemon::viewer::Viewer;
@@ -28,6 +29,7 @@ impl Session {
             return;
         };
         pty.attached_ever += 1;
+        pty.audience = Audience::Known;
         pty.terminal.order(Order::Attach { attach, reply });
     }
 
@@ -43,6 +45,20 @@ impl Session {
         let Some(pty) = self.ptys.get_mut(&id) else { return };
         let somebody_came = pty.attached_ever != attached_ever;
         if !somebody_came && pty.exit.is_some() && id != PtyId::AGENT {
+            self.close(id).await;
+        }
+    }
+
+    /// Clients of an earlier daemon have had their time: shells that have ended meanwhile are over.
+    pub(super) async fn give_up_on_absent(&mut self) {
+        let mut over = Vec::new();
+        for (&id, pty) in self.ptys.iter_mut().filter(|(_, pty)| pty.audience == Audience::Returning) {
+            pty.audience = Audience::Known;
+            if id != PtyId::AGENT && pty.exit.is_some() && pty.terminal.counts.all() == 0 {
+                over.push(id);
+            }
+        }
+        for id in over {
             self.close(id).await;
         }
     }
@@ -153,7 +169,7 @@ impl Session {
             self.tell_init(&ToInit::Acknowledge { pty: id }).await;
             let Some(pty) = self.ptys.get(&id) else { return };
             let is_watched = pty.terminal.counts.all() > 0;
-            if !is_watched && pty.attached_ever > 0 {
+            if !is_watched && pty.audience == Audience::Known {
                 self.close(id).await;
             }
             return;

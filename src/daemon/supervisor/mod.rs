@@ -156,12 +156,7 @@ impl Supervisor {
         Arc::clone(&self.clients)
     }
 
-    fn start_session(
-        &mut self,
-        spec: SessionSpec,
-        born: Born,
-        report: Option<Vec<crate::proto::control::PtyReport>>,
-    ) -> io::Result<()> {
+    fn start_session(&mut self, spec: SessionSpec, born: Born, report: Option<Report>) -> io::Result<()> {
         let directory = self.home.session(&spec.name);
         let address =
             Session::start(spec.clone(), directory, born, report, self.address.clone(), self.changes.clone())?;

@@ -88,7 +88,7 @@ impl Supervisor {
         let started = adopted.and_then(|adopted| {
             let (born, report) = *adopted;
             tracing::info!(session = %name, pid = born.pid, "adopted");
-            self.start_session(report.session, born, Some(report.ptys))
+            self.start_session(report.session.clone(), born, Some(report))
         });
         let Err(error) = started else { return };
         tracing::warn!(session = %name, %error, "an init could not be taken over");
