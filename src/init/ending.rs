@@ -5,6 +5,16 @@ use nix::sys::signal::kill;
 use nix::sys::signal::killpg;
 use nix::unistd::Pid;
 use procfs::process::Process;
+use std::time::Duration;
+
+/// What programs have between the two signals when there is no daemon: one that is there kills the init after 5 s.
+pub const KILL_AFTER: Duration = Duration::from_secs(6);
+
+/// SIGKILL to every process of the box but the init.
+pub fn kill_all() {
+    // ESRCH: there is nobody.
+    kill(Pid::from_raw(-1), Signal::SIGKILL).ok();
+}
 
 /// SIGTERM to every process of the box but the init; see [`follow_up`] for the rest.
 pub fn terminate_all() {

@@ -56,6 +56,8 @@ pub struct Init {
     next_pty: u32,
     /// The box is to end: the init goes when its last child has gone.
     ending: bool,
+    /// When what is left in a box that is to end gets SIGKILL.
+    kill_at: Option<Instant>,
 }
 
 /// What one `poll` found ready.
@@ -84,6 +86,7 @@ impl Init {
             ptys: BTreeMap::new(),
             next_pty: 0,
             ending: false,
+            kill_at: None,
         };
         memory::give_back_heap();
         init.say(&FromInit::Built, &[]);
@@ -115,6 +118,10 @@ impl Init {
                 self.on_wake(id, index);
             }
             self.read_ptys(&ready.masters);
+            if self.kill_at.is_some_and(|at| at <= Instant::now()) {
+                self.kill_at = None;
+                ending::kill_all();
+            }
             if self.ending && self.is_empty() {
                 return 0;
             }
@@ -124,7 +131,7 @@ impl Init {
     fn wait(&mut self) -> nix::Result<Ready> {
         let watched: Vec<PtyId> =
             self.ptys.values_mut().filter_map(|pty| pty.wants_to_read().then_some(pty.id)).collect();
-        let deadline = self.ptys.values().filter_map(BoxPty::deadline).min();
+        let deadline = self.ptys.values().filter_map(BoxPty::deadline).chain(self.kill_at).min();
         let readable = PollFlags::POLLIN;
         let mut fds = vec![PollFd::new(self.spare.as_fd(), readable), PollFd::new(self.signals.as_fd(), readable)];
         let masters_at = fds.len();
@@ -203,7 +210,7 @@ impl Init {
         self.control = Some(fresh);
         let ptys = self.ptys.values().map(BoxPty::report).collect();
         let (session, next_pty) = (self.session.clone(), self.next_pty);
-        let report = Report { version: CONTROL_VERSION, session, ptys, next_pty };
+        let report = Report { version: CONTROL_VERSION, session, ptys, next_pty, ending: self.ending };
         self.say(&FromInit::Report(Box::new(report)), &[]);
     }
 
@@ -256,6 +263,7 @@ impl Init {
             ToInit::Signal { pty, signal } => self.signal(pty, signal),
             ToInit::TerminateAll => {
                 self.ending = true;
+                self.kill_at = Some(Instant::now() + ending::KILL_AFTER);
                 ending::terminate_all();
             }
             ToInit::Close { pty } => self.close(pty),

@@ -162,6 +162,9 @@ pub struct Report {
     /// A number that no terminal of this session has had, nor any higher one.
     #[serde(default)]
     pub next_pty: u32,
+    /// It is being killed: see [`ToInit::TerminateAll`].
+    #[serde(default)]
+    pub ending: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

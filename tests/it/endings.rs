@@ -2,8 +2,10 @@
 
 use crate::home::Home;
 use crate::processes;
+use crate::ran::Running;
 use crate::wait::LIMIT;
 use crate::wait::wait_until;
+use nix::sys::signal::Signal;
 use std::fs;
 use std::time::Duration;
 use std::time::Instant;
@@ -210,4 +212,34 @@ fn an_agent_that_dies_of_a_real_time_signal_has_ended() {
     home.start("work", "kill -40 $$");
     assert_eq!(home.wait_for_state("work", "exited")["exit_code"], 168);
     assert_eq!(home.inside("work", "kill -64 $$").code, 192);
+}
+
+/// A session with an agent that does not heed SIGTERM, and a kill of it that waits.
+fn begin_a_kill(home: &Home) -> Running {
+    home.start("work", "trap 'echo >> term' TERM; trap '' HUP; echo ready; while :; do sleep 0.01; done");
+    home.wait_for_shown("work", "ready");
+    let kill = Running::start(&mut home.command(&["kill", "work"]));
+    wait_until("SIGTERM", LIMIT, || home.workspace().join("term").exists().then_some(()));
+    kill
+}
+
+#[test]
+fn a_kill_is_carried_through_when_the_daemon_dies_in_its_midst() {
+    let home = Home::new();
+    let kill = begin_a_kill(&home);
+    processes::send(home.daemon(), Signal::SIGKILL);
+    kill.end();
+    wait_until("the session's end", LIMIT, || home.rows().is_empty().then_some(()));
+    assert_eq!(fs::read_dir(home.coop_home().join("sessions")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_kill_is_carried_through_when_no_daemon_is_left() {
+    let home = Home::new();
+    let kill = begin_a_kill(&home);
+    let init = home.init("work");
+    home.coop(&["shutdown"]).ok();
+    kill.end();
+    wait_until("the end of the box", LIMIT, || (!processes::is_alive(init)).then_some(()));
+    assert!(home.daemons().is_empty());
 }

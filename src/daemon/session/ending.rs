@@ -22,16 +22,23 @@ pub(super) struct Killing {
     replies: Vec<oneshot::Sender<Result<(), Refusal>>>,
 }
 
+impl Killing {
+    /// It has been begun, and nobody waits for the answer any more. Whether what persists was to go was not passed on.
+    pub fn of_an_earlier_daemon(now: Duration) -> Self {
+        Self { kill_at: now + KILL_GRACE, forget: false, replies: Vec::new() }
+    }
+}
+
 impl Session {
     pub(super) async fn on_kill(&mut self, force: bool, forget: bool, reply: oneshot::Sender<Result<(), Refusal>>) {
-        let now = self.now();
+        let (now, is_new) = (self.now(), self.killing.is_none());
         let killing =
             self.killing.get_or_insert(Killing { kill_at: now + KILL_GRACE, forget: false, replies: Vec::new() });
         killing.forget |= forget;
         killing.replies.push(reply);
         if force {
             killing.kill_at = now;
-        } else if killing.replies.len() == 1 {
+        } else if is_new {
             self.tell_init(&ToInit::TerminateAll).await;
         }
     }

@@ -202,6 +202,9 @@ impl Session {
     /// Rebuilds the state from what the init says; returns the ends that no daemon has dealt with.
     fn take_over(&mut self, report: Report) -> Vec<(PtyId, Exit, u64)> {
         self.next_pty = self.next_pty.max(report.next_pty);
+        if report.ending {
+            self.killing = Some(Killing::of_an_earlier_daemon(self.now()));
+        }
         let mut unattended = Vec::new();
         for report in report.ptys {
             let pty = self.add_pty(report.pty, &report.argv);

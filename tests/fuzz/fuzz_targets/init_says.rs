@@ -440,7 +440,7 @@ impl World {
                     program: Program::Running { pid: 1, for_ms: *head },
                     head: *head,
                 };
-                let report = Report { version: *version, session: spec(0), ptys: vec![pty], next_pty: 1 };
+                let report = Report { version: *version, session: spec(0), ptys: vec![pty], next_pty: 1, ending: false };
                 self.tell(&FromInit::Report(Box::new(report)));
             }
             Event::Head(head) => self.publish(*head, None),
