@@ -243,3 +243,18 @@ fn a_kill_is_carried_through_when_no_daemon_is_left() {
     wait_until("the end of the box", LIMIT, || (!processes::is_alive(init)).then_some(()));
     assert!(home.daemons().is_empty());
 }
+
+#[test]
+fn while_a_sessions_files_are_being_removed_its_name_is_taken_and_it_is_not() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    home.inside("work", "i=0; while test $i -lt 30000; do : > ~/$i; i=$((i + 1)); done").ok();
+    let init = home.init("work");
+    let kill = Running::start(&mut home.command(&["kill", "-f", "work"]));
+    wait_until("the end of the box", LIMIT, || (!processes::is_alive(init)).then_some(()));
+    let mut terminal = home.terminal(&["-n", "work", "--", "true"]);
+    let code = terminal.exit_code(LIMIT);
+    kill.end().ok();
+    // It was late enough, or too early; but there is never a session that is there and is not.
+    assert!(code == 0 || code == 1, "{code}: {}", terminal.text());
+}

@@ -63,7 +63,11 @@ impl Session {
         let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
         drop((link, pidfd, ptys));
         let removed = match &killing {
-            Some(killing) => remove::in_background(directory.clone(), killing.forget).await,
+            Some(killing) => {
+                // First, for nobody must be sent here any more.
+                supervisor.send(ToSupervisor::Removing(spec.name.clone())).await.ok();
+                remove::in_background(directory.clone(), killing.forget).await
+            }
             None => {
                 tracing::warn!(session = %spec.name, "a session was lost: its init is gone");
                 Ok(())

@@ -66,7 +66,9 @@ pub enum ToSupervisor {
     RemoveLost(Kill, oneshot::Sender<Result<(), Refusal>>),
     /// The names of which only kept files are left.
     Kept(oneshot::Sender<Vec<Kept>>),
-    /// A session's init is gone.
+    /// A session's init is gone, and its files are about to be removed.
+    Removing(SessionName),
+    /// All of a session is gone.
     Ended {
         name: SessionName,
     },
@@ -241,6 +243,7 @@ impl Supervisor {
                     self.ask_again(&name);
                 }
             }
+            ToSupervisor::Removing(name) => drop(self.sessions.insert(name, Entry::Removing)),
             ToSupervisor::Ended { name } => drop(self.sessions.remove(&name)),
             ToSupervisor::IdleExit(after) => self.idle_exit = after,
             ToSupervisor::Shutdown { .. } | ToSupervisor::Displaced(_) => {}
@@ -262,7 +265,8 @@ impl Supervisor {
                 let hint = format!("if it was stopped, `kill -CONT {}`; `coop kill {name}` ends it", found.pid);
                 Err(Refusal::new(RefusalCode::WrongState, text).hinted(hint))
             }
-            Some(Entry::Building { .. } | Entry::Removing) | None => Err(Refusal::no_session(name)),
+            Some(Entry::Removing) => Err(removing::refusal(name)),
+            Some(Entry::Building { .. }) | None => Err(Refusal::no_session(name)),
         }
     }
 

@@ -115,7 +115,11 @@ impl Supervisor {
         tokio::spawn(async move {
             let ended = async { pidfd?.readable().await.map(drop) }.await;
             let removed = match ended {
-                Ok(()) => remove::in_background(directory, forget).await,
+                Ok(()) => {
+                    // As everywhere here: a supervisor that is gone keeps no table.
+                    address.send(ToSupervisor::Removing(name.clone())).await.ok();
+                    remove::in_background(directory, forget).await
+                }
                 Err(error) => Err(error),
             };
             address.send(ToSupervisor::Ended { name }).await.ok();
