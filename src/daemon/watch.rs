@@ -10,8 +10,13 @@ use tokio::io::unix::AsyncFd;
 /// The constructor is deprecated because a type may lie about its descriptor or close it early; an [`OwnedFd`] can do
 /// neither, and its successor is an `unsafe fn`, which this ring does without.
 #[allow(deprecated)]
+pub fn watched_or_back(fd: OwnedFd, interest: Interest) -> Result<AsyncFd<OwnedFd>, (OwnedFd, io::Error)> {
+    AsyncFd::try_with_interest(fd, interest).map_err(tokio::io::unix::AsyncFdRegisterError::into_parts)
+}
+
+/// As [`watched_or_back`]; a descriptor that cannot be watched is closed.
 pub fn watched(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
-    AsyncFd::with_interest(fd, interest)
+    watched_or_back(fd, interest).map_err(|(_, error)| error)
 }
 
 /// Waits for a moment, or for ever where there is none.

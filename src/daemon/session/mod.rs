@@ -11,7 +11,7 @@ use crate::daemon::terminal::Order;
 use crate::daemon::terminal::TerminalHandle;
 use crate::daemon::viewer::Viewer;
 use crate::daemon::watch::sleep_until;
-use crate::daemon::watch::watched;
+use crate::daemon::watch::watched_or_back;
 use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::FromInit;
@@ -153,7 +153,13 @@ impl Session {
         changes: Changes,
     ) -> std::io::Result<mpsc::Sender<ToSession>> {
         let (address, inbox) = mpsc::channel(64);
-        let pidfd = watched(born.pidfd, Interest::READABLE)?;
+        let pidfd = watched_or_back(born.pidfd, Interest::READABLE).map_err(|(pidfd, error)| {
+            if report.is_none() {
+                // No box lives that nobody knows of: the files of this one are about to be removed.
+                process::pidfd_signal(&pidfd, Signal::SIGKILL).ok();
+            }
+            error
+        })?;
         let life = AgentLife::started(spec.restart, Duration::ZERO);
         let mut session = Self {
             spec,
