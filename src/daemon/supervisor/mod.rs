@@ -170,7 +170,7 @@ impl Supervisor {
     pub async fn run(mut self) -> bool {
         let mut idle_since = Instant::now();
         loop {
-            let idle = self.sessions.is_empty() && self.clients.all.load(Ordering::Relaxed) == 0;
+            let idle = self.is_idle();
             if !idle {
                 idle_since = Instant::now();
             }
@@ -193,13 +193,18 @@ impl Supervisor {
                     None => return false,
                 },
                 () = tokio::time::sleep_until(check), if self.sessions.is_empty() => {
-                    if idle && idle_since.elapsed() >= self.idle_exit {
+                    // A client that has come meanwhile has not said anything yet.
+                    if idle && self.is_idle() && idle_since.elapsed() >= self.idle_exit {
                         tracing::info!("nothing left to do: the daemon ends");
                         return false;
                     }
                 }
             }
         }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sessions.is_empty() && self.clients.all.load(Ordering::Relaxed) == 0
     }
 
     async fn leave(&mut self, replaced: bool) {
