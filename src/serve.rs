@@ -22,9 +22,13 @@ use std::time::Duration;
 use std::time::Instant;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
 use tokio::sync::oneshot;
 
+/// Between two attempts to start a guard.
+const GUARD_PAUSE: Duration = Duration::from_secs(1);
 /// How long a new daemon waits for an old one to let go.
 const HANDOVER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -78,12 +82,13 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
     let (mut supervisor, address) = Supervisor::new(orders.home.clone(), orders.idle_exit, open_files);
     let handle = Handle::new(address, supervisor.changes());
     let guards_listener = listener.try_clone()?;
-    tokio::spawn(reap());
+    tokio::spawn(reap(signal(SignalKind::child())?));
     supervisor.adopt().await?;
     let own_socket = socket_inode(&orders.home);
     let (bye, bye_said) = oneshot::channel();
     let watch = tokio::spawn(watch_guard(orders.clone(), link, guards_listener, handle.clone(), bye_said));
-    tokio::spawn(on_signals(handle.clone()));
+    let wishes = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?];
+    tokio::spawn(on_signals(wishes, handle.clone()));
     listener.set_nonblocking(true)?;
     let door =
         ipc::Door { listener: tokio::net::UnixListener::from_std(listener)?, handle, clients: supervisor.clients() };
@@ -103,18 +108,14 @@ async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_file
 }
 
 /// Children end: stage 1 of every box, inits, a guard that we started.
-async fn reap() -> io::Result<()> {
-    let mut children = tokio::signal::unix::signal(SignalKind::child())?;
+async fn reap(mut children: Signal) {
     loop {
         while process::reap_one().is_some() {}
         children.recv().await;
     }
 }
 
-async fn on_signals(handle: Handle) -> io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(SignalKind::terminate())?;
-    let mut interrupt = tokio::signal::unix::signal(SignalKind::interrupt())?;
-    let mut hangup = tokio::signal::unix::signal(SignalKind::hangup())?;
+async fn on_signals([mut terminate, mut interrupt, mut hangup]: [Signal; 3], handle: Handle) {
     loop {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -143,11 +144,26 @@ async fn watch_guard(
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => {
                     tracing::warn!("the guard died; starting another one");
-                    link = guard_link(guard::start_over_me(&orders, &listener)?)?;
+                    link = tokio::select! {
+                        link = another_guard(&orders, &listener) => link,
+                        // There is nobody to be told.
+                        _ = &mut bye => return Ok(()),
+                    };
                 }
             },
             _ = &mut bye => return Ok(socket::send_message(link.get_ref(), guard::BYE, &[], true)?),
         }
+    }
+}
+
+/// Starts a guard. What keeps it from starting (descriptors, processes or memory that are short) passes.
+async fn another_guard(orders: &Orders, listener: &UnixListener) -> AsyncFd<OwnedFd> {
+    loop {
+        match guard::start_over_me(orders, listener).and_then(guard_link) {
+            Ok(link) => return link,
+            Err(error) => tracing::error!(%error, "no guard could be started; trying again"),
+        }
+        tokio::time::sleep(GUARD_PAUSE).await;
     }
 }
 

@@ -8,6 +8,7 @@ use crate::processes;
 use crate::ran::Ran;
 use crate::wait::LIMIT;
 use crate::wait::wait_until;
+use nix::sys::signal::Signal;
 use std::fs;
 
 /// `script` as root in a mount namespace of its own, with `COOP_HOME` on a file system of so many KiB. `$COOP` is coop.
@@ -168,4 +169,17 @@ fn a_client_that_could_not_be_given_the_ring_is_served_on_when_another_one_comes
     second.type_keys("this\r");
     second.wait_for_text("after this", LIMIT);
     first.wait_for_text("after this", LIMIT);
+}
+
+#[test]
+fn a_guard_that_cannot_be_started_is_started_as_soon_as_it_can_be() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    let (daemon, guard) = (home.daemon(), home.guard());
+    limit_files(daemon, "--nofile=8:4096");
+    processes::send(guard, Signal::SIGKILL);
+    wait_until("a word in the log", LIMIT, || home.log().contains("no guard could be started").then_some(()));
+    limit_files(daemon, "--nofile=4096:4096");
+    assert_ne!(home.guard(), guard);
+    assert_eq!(home.daemon(), daemon);
 }
