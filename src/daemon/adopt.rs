@@ -55,7 +55,8 @@ fn found(process: &Process, home: &CoopHome) -> Option<Found> {
         pid: process.pid,
         pidfd,
         name: text("COOP_SESSION")?.parse().ok()?,
-        workspace: environment.get(OsStr::new("COOP_WORKSPACE"))?.into(),
+        // Lists are JSON, and no session has a directory that is not UTF-8; but it must be listed, to be killed.
+        workspace: environment.get(OsStr::new("COOP_WORKSPACE"))?.to_string_lossy().into_owned().into(),
         created_unix_s: text("COOP_CREATED")?.parse().ok()?,
     })
 }

@@ -31,6 +31,10 @@ const ANSWERED: usize = 256;
 const TYPED: usize = 2048;
 const TYPED_SLOTS: usize = (PAGE_BYTES - TYPED) / 16;
 
+/// So often a reader looks at a head and a tail that contradict each other and move. An honest writer moves them once in the
+/// time of many looks; a hostile one would have the reader look for ever.
+const LOOKS_MAX: u32 = 1000;
+
 /// The init's side: it reads a PTY's master straight into the ring.
 #[derive(Debug)]
 pub struct RingWriter {
@@ -163,7 +167,7 @@ impl RingReader {
 
     fn readable(&self, cursor: u64) -> Readable {
         // The tail first: it only grows, so a head loaded later cannot make an older tail look like nonsense.
-        loop {
+        for _ in 0..LOOKS_MAX {
             let tail = self.map.atomic_u64(TAIL).load(Ordering::SeqCst);
             let head = self.head();
             match self.geometry.readable(cursor, head, tail) {
@@ -172,6 +176,7 @@ impl RingReader {
                 answer => return answer,
             }
         }
+        Readable::Nonsense
     }
 }
 
@@ -302,6 +307,24 @@ mod tests {
         let mut out = Vec::new();
         assert!(matches!(reader.take(0, 10, &mut out).unwrap(), Taken::Overwritten { oldest } if oldest >= 5904));
         assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_writer_that_never_stops_moving_its_tail_is_not_waited_for() {
+        let geometry = Geometry::new(4096).unwrap();
+        let writer = RingWriter::create(geometry).unwrap();
+        let reader = RingReader::map(writer.file()).unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        // Above the head, where no honest one is.
+        let put_tail = |tail| writer.map.atomic_u64(TAIL).store(tail, Ordering::SeqCst);
+        put_tail(1 << 40);
+        let taken = std::thread::scope(|scope| {
+            scope.spawn(|| (1 << 40..).take_while(|_| !over.load(Ordering::SeqCst)).for_each(put_tail));
+            let taken: Vec<_> = (0..100).map(|_| reader.take(0, 10, &mut Vec::new())).collect();
+            over.store(true, Ordering::SeqCst);
+            taken
+        });
+        assert!(taken.iter().all(|taken| *taken == Err(RingError::Nonsense)), "{taken:?}");
     }
 
     #[test]

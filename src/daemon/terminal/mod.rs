@@ -5,6 +5,7 @@
 use crate::daemon::changes::Changes;
 use crate::daemon::link::Following;
 use crate::daemon::session::ToSession;
+use crate::daemon::terminal::picture::PIECE_BYTES;
 use crate::daemon::terminal::picture::Picture;
 use crate::daemon::terminal::queue::Queue;
 use crate::daemon::typing::Typing;
@@ -26,6 +27,7 @@ use crate::session::state::Exit;
 use crate::sys::pty;
 use crate::term::activity::Activity;
 use crate::term::activity::ActivityMonitor;
+use crate::term::ring::RING_BYTES_MAX;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -48,6 +50,9 @@ const HAND_OUT_BYTES: u64 = 32 << 10;
 const ACK_DELAY: Duration = Duration::from_millis(50);
 /// A full-screen program redraws when its size changes; this long it has another one.
 const NUDGE: Duration = Duration::from_millis(60);
+
+/// The largest ring in pieces, twice, since it may be written to meanwhile. A hostile init could move its head for ever.
+const PIECES_AT_START: u64 = 2 * RING_BYTES_MAX / PIECE_BYTES;
 
 /// How long clients of a daemon that died have to come back before what they had not taken may be overwritten.
 const INHERITANCE: Duration = Duration::from_secs(3);
@@ -308,7 +313,11 @@ impl Terminal {
         self.following = Some(following);
         // All of it: clients of an earlier daemon resume anywhere up to the head.
         let head = self.following.as_ref().map_or(0, |following| following.ring.head());
-        while self.following.is_some() && self.look_at_ring(self.now()) < head {}
+        for _ in 0..PIECES_AT_START {
+            if self.following.is_none() || self.look_at_ring(self.now()) >= head {
+                break;
+            }
+        }
         self.picture.resize(self.size);
         if !is_known {
             self.nudge();

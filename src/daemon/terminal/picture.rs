@@ -14,7 +14,7 @@ use crate::text::last_lines;
 use std::collections::VecDeque;
 
 /// Most bytes fed at once: between two such pieces viewers are served.
-const PIECE_BYTES: u64 = 128 << 10;
+pub const PIECE_BYTES: u64 = 128 << 10;
 /// Changes of size that are remembered; older output is read as if it was of the oldest of them.
 const SIZES_MAX: usize = 256;
 
