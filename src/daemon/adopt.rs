@@ -88,6 +88,10 @@ pub async fn adopt(pid: i32, pidfd: OwnedFd, name: SessionName) -> io::Result<(B
     loop {
         let (message, _fds): (FromInit, Vec<OwnedFd>) = link.receive().await?;
         let FromInit::Report(report) = message else { continue };
+        if report.version > CONTROL_VERSION {
+            let text = format!("it speaks version {} of the messages, this coop {CONTROL_VERSION}", report.version);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
         // What it says of itself is untrusted.
         if report.session.name != name {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it goes by another name than it was given"));

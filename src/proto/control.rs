@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use std::path::PathBuf;
 
-/// Version of these messages. It is raised when a message changes its meaning; additions do not raise it.
+/// Version of these messages. It is raised when a message changes its meaning; additions do not raise it. A daemon takes
+/// over no init of a higher version: it cannot know what that one means.
 pub const CONTROL_VERSION: u32 = 1;
 
 /// Largest message in bytes. One that is longer travels as a memory file, beside the message `parcel`.
@@ -151,6 +152,9 @@ pub enum FromInit {
     Report(Box<Report>),
     /// As [`ToInit::Parcel`].
     Parcel,
+    /// A message of a later release.
+    #[serde(other)]
+    Unknown,
 }
 
 /// All that a new daemon must know of a session.
@@ -209,6 +213,12 @@ mod tests {
         let exited: FromInit =
             decode(br#"{"say":"exited","pty":0,"exit":{"code":3},"head":7,"new_field":[1,2]}"#).unwrap();
         assert!(matches!(exited, FromInit::Exited { pty: PtyId::AGENT, exit: Exit::Code(3), head: 7 }));
+    }
+
+    #[test]
+    fn a_message_that_only_a_later_release_knows_is_no_error() {
+        let unknown: FromInit = decode(br#"{"say":"sings","pty":0,"song":{"verses":[1,2]}}"#).unwrap();
+        assert!(matches!(unknown, FromInit::Unknown));
     }
 
     #[test]

@@ -367,7 +367,8 @@ impl Session {
             | FromInit::Built
             | FromInit::Failed { .. }
             | FromInit::Report(_)
-            | FromInit::Parcel => {}
+            | FromInit::Parcel
+            | FromInit::Unknown => {}
         }
     }
 
