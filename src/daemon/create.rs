@@ -19,6 +19,8 @@ use crate::session::spec::SessionSpec;
 use crate::sys::process;
 use crate::sys::socket;
 use nix::sys::signal::Signal;
+use serde::de::DeserializeOwned;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -43,8 +45,23 @@ pub struct Born {
 /// The file that makes a directory a session's. It holds no secret.
 pub const SESSION_FILE: &str = "session.json";
 
-pub fn read_session_file(directory: &Path) -> Option<SessionSpec> {
-    serde_json::from_slice(&fs::read(directory.join(SESSION_FILE)).ok()?).ok()
+/// `None`: there is no such file, and so no session. One that cannot be read is an error that names it: whose files lie
+/// there, and which of them are to persist, is not known then.
+pub fn read_session_file(directory: &Path) -> io::Result<Option<SessionSpec>> {
+    read_json(&directory.join(SESSION_FILE))
+}
+
+/// What a file holds, if it is there.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
+    let named = |error: &dyn fmt::Display| format!("{} cannot be read: {error}", path.display());
+    match fs::read(path) {
+        Ok(bytes) => {
+            let read = serde_json::from_slice(&bytes).map(Some);
+            read.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, named(&error)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io::Error::new(error.kind(), named(&error))),
+    }
 }
 
 /// Starts the init, lets it build the box and start the agent.
@@ -116,7 +133,14 @@ fn prepare_directory(directory: &Path, session: &SessionSpec) -> io::Result<()> 
         // What an earlier session of this name left when its end was interrupted is not this one's.
         crate::daemon::remove::remove_trees(directory)?;
     }
-    home::replace_file(&file, &control::encode(session))
+    let written = home::replace_file(&file, &control::encode(session))?;
+    // Beside the making of the box, which takes less than a disk.
+    std::thread::Builder::new().spawn(move || {
+        if let Err(error) = written.sync_all() {
+            tracing::warn!(%error, "a session's file may not outlive a crash of the machine");
+        }
+    })?;
+    Ok(())
 }
 
 /// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.

@@ -58,7 +58,7 @@ impl Handle {
     }
 
     pub async fn list(&self) -> Result<Vec<Row>, Refusal> {
-        self.ask(ToSupervisor::List).await
+        self.ask(ToSupervisor::List).await?
     }
 
     pub async fn kept(&self) -> Result<Vec<Kept>, Refusal> {

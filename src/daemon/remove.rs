@@ -29,7 +29,7 @@ fn remove_session(directory: &Path, forget: bool) -> io::Result<()> {
     let (home, kept) = (directory.join("upper/home"), directory.join("persist"));
     if forget {
         remove_tree(&kept)?;
-    } else if let Some(session) = create::read_session_file(directory).filter(|_| home.is_dir()) {
+    } else if let Some(session) = create::read_session_file(directory)?.filter(|_| home.is_dir()) {
         kept::record(directory, &session.workspace)?;
         ignore_existing(fs::DirBuilder::new().mode(0o700).create(&kept))?;
         persist::move_all(&home, &kept, &session.persist)?;

@@ -95,3 +95,39 @@ fn logins_are_there_again_where_a_tool_of_the_host_lies_among_them() {
         home.coop(&["kill", "-f", "work"]).ok();
     }
 }
+
+#[test]
+fn files_whose_owner_cannot_be_read_are_given_to_nobody() {
+    let home = Home::new();
+    let one = leave_a_login(&home, "a/web");
+    fs::write(home.coop_home().join("sessions/web/persist.json"), "").unwrap();
+    assert_eq!(home.coop_in(&one, &["-d", "--", "sleep", "1000"]).ok().out, "web-2\n");
+    home.coop(&["-d", "-n", "web", "--", "sleep", "1000"]).fails_with(1).complains_of(&["persist.json", "--forget"]);
+    home.coop(&["kill", "--forget", "web"]).ok();
+    home.coop(&["-d", "-n", "web", "--", "sleep", "1000"]).ok();
+    assert_ne!(home.inside("web", "cat ~/.claude/login").code, 0);
+}
+
+#[test]
+fn a_session_whose_file_cannot_be_read_is_listed_and_removed_only_with_all_that_it_kept() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    home.inside("work", "mkdir ~/.claude; echo mine > ~/.claude/login").ok();
+    crate::processes::send(home.init("work"), nix::sys::signal::Signal::SIGKILL);
+    home.wait_for_state("work", "lost");
+    let directory = home.coop_home().join("sessions/work");
+    let file = directory.join("session.json");
+    let was = fs::read(&file).unwrap();
+    fs::write(&file, "").unwrap();
+    assert_eq!(home.state("work"), "lost");
+    home.coop(&["kill", "work"]).fails_with(1).complains_of(&["session.json", "--forget"]);
+    // Whoever mends it has everything again.
+    fs::write(&file, was).unwrap();
+    home.coop(&["-d", "-n", "work"]).ok();
+    assert_eq!(home.inside("work", "cat ~/.claude/login").ok().out, "mine\n");
+    crate::processes::send(home.init("work"), nix::sys::signal::Signal::SIGKILL);
+    home.wait_for_state("work", "lost");
+    fs::write(&file, "{").unwrap();
+    home.coop(&["kill", "--forget", "work"]).ok();
+    assert!(home.rows().is_empty() && !directory.exists());
+}

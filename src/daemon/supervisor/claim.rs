@@ -9,6 +9,7 @@ use crate::name::SessionName;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::session::spec::SessionSpec;
+use std::io;
 use std::path::PathBuf;
 
 pub(super) enum Claim {
@@ -30,6 +31,8 @@ enum Holder {
     /// No session any more, but what it kept.
     Files(PathBuf),
     Removing,
+    /// Files of which is not known whose they are, and why.
+    Unknown(io::Error),
 }
 
 impl Supervisor {
@@ -53,6 +56,7 @@ impl Supervisor {
                     return Claim::Ours(session.name.clone());
                 }
                 _ if renameable => session.name = base.numbered(number),
+                Holder::Unknown(error) => return Claim::Taken(removing::unreadable(&session.name, &error)),
                 Holder::Session(workspace) | Holder::Lost(workspace) | Holder::Files(workspace) => {
                     let text = format!("there is a session {} already, in {}", session.name, workspace.display());
                     let hint = format!("`coop attach {}`, or choose another name with -n", session.name);
@@ -74,8 +78,12 @@ impl Supervisor {
         }
         let directory = self.home.session(name);
         match create::read_session_file(&directory) {
-            Some(lost) => Holder::Lost(lost.workspace),
-            None => kept::owner(&directory).map_or(Holder::Nobody, Holder::Files),
+            Ok(Some(lost)) => Holder::Lost(lost.workspace),
+            Ok(None) => match kept::owner(&directory) {
+                Ok(owner) => owner.map_or(Holder::Nobody, Holder::Files),
+                Err(error) => Holder::Unknown(error),
+            },
+            Err(error) => Holder::Unknown(error),
         }
     }
 }

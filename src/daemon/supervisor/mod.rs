@@ -11,7 +11,6 @@ use crate::daemon::supervisor::claim::Claim;
 use crate::home::CoopHome;
 use crate::name::SessionName;
 use crate::proto::control::Report;
-use crate::proto::door::Clients;
 use crate::proto::door::Create;
 use crate::proto::door::Created;
 use crate::proto::door::Kept;
@@ -19,9 +18,7 @@ use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
-use crate::session::spec::AgentSource;
 use crate::session::spec::SessionSpec;
-use crate::session::state::State;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -37,6 +34,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 mod claim;
+mod lost;
 mod removing;
 mod silent;
 
@@ -47,7 +45,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub enum ToSupervisor {
-    List(oneshot::Sender<Vec<Row>>),
+    List(oneshot::Sender<Result<Vec<Row>, Refusal>>),
     /// The address of a live session.
     Find(SessionName, oneshot::Sender<Result<mpsc::Sender<ToSession>, Refusal>>),
     Create(Box<Create>, oneshot::Sender<Result<Created, Refusal>>),
@@ -276,9 +274,15 @@ impl Supervisor {
     }
 
     /// The rows are gathered beside the supervisor: a slow session delays only this one list.
-    fn list(&self, reply: oneshot::Sender<Vec<Row>>) {
+    fn list(&self, reply: oneshot::Sender<Result<Vec<Row>, Refusal>>) {
         let live: Vec<_> = self.sessions.keys().filter_map(|name| self.live(name)).collect();
-        let mut rows = self.lost();
+        let mut rows = match self.lost() {
+            Ok(rows) => rows,
+            Err(error) => {
+                let text = format!("{} cannot be read: {error}", self.home.sessions().display());
+                return drop(reply.send(Err(Refusal::new(RefusalCode::Failed, text))));
+            }
+        };
         rows.extend(self.sessions.values().filter_map(silent::row));
         tokio::spawn(async move {
             let mut answers = Vec::new();
@@ -292,15 +296,8 @@ impl Supervisor {
                 rows.extend(answer.await.ok());
             }
             rows.sort_by(|a, b| a.name.cmp(&b.name));
-            drop(reply.send(rows));
+            drop(reply.send(Ok(rows)));
         });
-    }
-
-    /// Directories with a session file and no init.
-    fn lost(&self) -> Vec<Row> {
-        let Ok(entries) = std::fs::read_dir(self.home.sessions()) else { return Vec::new() };
-        let specs = entries.flatten().filter_map(|entry| create::read_session_file(&entry.path()));
-        specs.filter(|spec| !self.sessions.contains_key(&spec.name)).map(lost_row).collect()
     }
 
     fn create(&mut self, create: Create, reply: oneshot::Sender<Result<Created, Refusal>>) {
@@ -354,24 +351,5 @@ impl Supervisor {
         let Some(refusal) = failed else { return answer() };
         tracing::warn!(session = %spec.name, error = %refusal, "a session could not be created");
         if revived { answer() } else { self.remove(spec.name, false, |_| answer()) }
-    }
-}
-
-fn lost_row(spec: SessionSpec) -> Row {
-    Row {
-        name: spec.name,
-        workspace: spec.workspace,
-        state: State::Lost,
-        activity: None,
-        silent: false,
-        exit_code: None,
-        pid: None,
-        ptys: Vec::new(),
-        clients: Clients::default(),
-        created: spec.created_unix_s,
-        agent_given: spec.agent_source == AgentSource::CommandLine,
-        agent: spec.agent,
-        detach_key: spec.detach_key,
-        network: Some(spec.network),
     }
 }

@@ -10,13 +10,19 @@ use crate::name::SessionName;
 use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use std::io;
 use tokio::sync::oneshot;
 
 impl Supervisor {
     pub(super) fn remove_lost(&mut self, kill: &Kill, reply: oneshot::Sender<Result<(), Refusal>>) {
         let name = &kill.session;
         let directory = self.home.session(name);
-        let is_there = create::read_session_file(&directory).is_some() || kill.forget && kept::has_files(&directory);
+        let session = create::read_session_file(&directory);
+        if let (Err(error), false) = (&session, kill.forget) {
+            // Which of its files are to be kept is not known.
+            return drop(reply.send(Err(unreadable(name, error))));
+        }
+        let is_there = !matches!(session, Ok(None)) || kill.forget && kept::has_files(&directory);
         if !is_there || self.sessions.contains_key(name) {
             return drop(reply.send(Err(Refusal::no_session(name))));
         }
@@ -47,4 +53,9 @@ impl Supervisor {
 pub(super) fn refusal(name: &SessionName) -> Refusal {
     let text = format!("the files of session {name} are being removed");
     Refusal::new(RefusalCode::WrongState, text).hinted("try again in a moment")
+}
+
+pub(super) fn unreadable(name: &SessionName, error: &io::Error) -> Refusal {
+    Refusal::new(RefusalCode::Failed, error.to_string())
+        .hinted(format!("mend that file, or remove all files of session {name}: `coop kill --forget {name}`"))
 }
