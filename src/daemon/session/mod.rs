@@ -15,7 +15,6 @@ use crate::daemon::watch::watched_or_back;
 use crate::name::PtyId;
 use crate::name::WinSize;
 use crate::proto::control::FromInit;
-use crate::proto::control::Program;
 use crate::proto::control::Report;
 use crate::proto::control::ToInit;
 use crate::proto::door::Attach;
@@ -39,12 +38,9 @@ use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 mod ending;
+mod inheriting;
 mod row;
 mod terminals;
-
-/// How long a client of a daemon that died has to come back for the exit code of its shell. It looks for the next daemon
-/// several times a second.
-const RETURN: Duration = Duration::from_secs(10);
 
 /// What a session is asked. Each answer goes back on its own channel.
 #[derive(Debug)]
@@ -203,36 +199,6 @@ impl Session {
             audience: Audience::Awaited,
             starting: None,
         })
-    }
-
-    /// Rebuilds the state from what the init says; returns the ends that no daemon has dealt with.
-    fn take_over(&mut self, report: Report) -> Vec<(PtyId, Exit, u64)> {
-        self.next_pty = self.next_pty.max(report.next_pty);
-        if report.ending {
-            self.killing = Some(Killing::of_an_earlier_daemon(self.now()));
-        }
-        let mut unattended = Vec::new();
-        for report in report.ptys {
-            let pty = self.add_pty(report.pty, &report.argv);
-            pty.audience = Audience::Returning;
-            let Program::Ended { exit, acknowledged, ran_ms } = report.program else { continue };
-            if acknowledged || report.pty != PtyId::AGENT {
-                pty.exit = Some(exit);
-                pty.head_at_exit = report.head;
-                pty.terminal.order(Order::Ended { exit, head: report.head });
-                if report.pty == PtyId::AGENT {
-                    self.life = AgentLife::ended(self.spec.restart, exit);
-                }
-            } else {
-                // It ended while nobody looked: its life began so long before now.
-                let since = Duration::from_millis(ran_ms);
-                self.born = Instant::now().checked_sub(since).unwrap_or_else(Instant::now);
-                self.life = AgentLife::started(self.spec.restart, Duration::ZERO);
-                unattended.push((report.pty, exit, report.head));
-            }
-        }
-        self.returning_until = Some(self.now() + RETURN);
-        unattended
     }
 
     async fn run(mut self, unattended: Vec<(PtyId, Exit, u64)>) {

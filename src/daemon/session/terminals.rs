@@ -49,21 +49,7 @@ impl Session {
         }
     }
 
-    /// Clients of an earlier daemon have had their time: shells that have ended meanwhile are over.
-    pub(super) async fn give_up_on_absent(&mut self) {
-        let mut over = Vec::new();
-        for (&id, pty) in self.ptys.iter_mut().filter(|(_, pty)| pty.audience == Audience::Returning) {
-            pty.audience = Audience::Known;
-            if id != PtyId::AGENT && pty.exit.is_some() && pty.terminal.counts.all() == 0 {
-                over.push(id);
-            }
-        }
-        for id in over {
-            self.close(id).await;
-        }
-    }
-
-    async fn close(&mut self, id: PtyId) {
+    pub(super) async fn close(&mut self, id: PtyId) {
         self.tell_init(&ToInit::Unfollow { pty: id }).await;
         self.tell_init(&ToInit::Close { pty: id }).await;
         self.ptys.remove(&id);
