@@ -252,7 +252,8 @@ fn while_a_sessions_files_are_being_removed_its_name_is_taken_and_it_is_not() {
     let init = home.init("work");
     let kill = Running::start(&mut home.command(&["kill", "-f", "work"]));
     wait_until("the end of the box", LIMIT, || (!processes::is_alive(init)).then_some(()));
-    let mut terminal = home.terminal(&["-n", "work", "--", "true"]);
+    assert!(home.row("work").is_none());
+    let mut terminal = home.terminal(&["--", "true"]);
     let code = terminal.exit_code(LIMIT);
     kill.end().ok();
     // It was late enough, or too early; but there is never a session that is there and is not.

@@ -60,12 +60,14 @@ impl Session {
         };
         self.tell_terminals(|| Order::Gone(format!("session {} {why}", self.spec.name)));
         // What this session held open is needed for removing its files, when the limit is near.
-        let Self { spec, directory, supervisor, killing, link, pidfd, ptys, .. } = self;
+        let Self { spec, directory, supervisor, killing, link, pidfd, ptys, inbox, .. } = self;
         drop((link, pidfd, ptys));
         let removed = match &killing {
             Some(killing) => {
                 // First, for nobody must be sent here any more.
                 supervisor.send(ToSupervisor::Removing(spec.name.clone())).await.ok();
+                // Nor is anybody kept waiting who was: lists, for one.
+                drop(inbox);
                 remove::in_background(directory.clone(), killing.forget).await
             }
             None => {
