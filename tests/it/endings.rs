@@ -252,7 +252,7 @@ fn while_a_sessions_files_are_being_removed_its_name_is_taken_and_it_is_not() {
     let init = home.init("work");
     let kill = Running::start(&mut home.command(&["kill", "-f", "work"]));
     wait_until("the end of the box", LIMIT, || (!processes::is_alive(init)).then_some(()));
-    assert!(home.row("work").is_none());
+    wait_until("it is listed no more", LIMIT, || home.row("work").is_none().then_some(()));
     let mut terminal = home.terminal(&["--", "true"]);
     let code = terminal.exit_code(LIMIT);
     kill.end().ok();
