@@ -258,7 +258,13 @@ async fn play(story: &Story) {
     let pidfd = EventFd::from_flags(EfdFlags::EFD_NONBLOCK).expect("an eventfd").into();
     let born = Born { link: Link::new(ours).expect("a link"), pidfd, pid: 1 };
     let (supervisor, mut ended) = mpsc::channel::<ToSupervisor>(64);
-    let report = story.found.as_ref().map(|found| found.iter().map(Found::report).collect());
+    let report = story.found.as_ref().map(|found| Report {
+        version: 1,
+        session: spec(story.delay_ms),
+        ptys: found.iter().map(Found::report).collect(),
+        next_pty: 1,
+        ending: false,
+    });
     let directory = "/nonexistent/coop-fuzz".into();
     let session = Session::start(spec(story.delay_ms), directory, born, report, supervisor, Changes::default())
         .expect("a session");
@@ -462,6 +468,7 @@ impl World {
                     session: "fuzz".parse().expect("a name"),
                     pty: pty.id(),
                     role: role.role(),
+                    every_byte: false,
                     size: WinSize::DEFAULT,
                     resume: *resume,
                     client: u64::from(*client),
