@@ -40,6 +40,9 @@ const GREETING_LIMIT: Duration = Duration::from_secs(10);
 /// What the kernel may hold for a client: small, for bytes that are sent cannot be skipped any more.
 const SEND_BUFFER_BYTES: usize = 64 << 10;
 
+/// A screen may be longer than a frame, and goes in pieces.
+const SCREEN_PIECE_BYTES: usize = 512 << 10;
+
 /// A list that changes all the time is shown so often at most.
 const WATCH_PAUSE: Duration = Duration::from_millis(50);
 
@@ -276,9 +279,8 @@ async fn pass_output(mut writer: FrameWriter, viewer: &Viewer) -> io::Result<()>
     while let Some(output) = viewer.pull().await {
         for part in output {
             match part {
-                // A screen may be longer than a frame.
                 Output::Bytes(bytes) => {
-                    for piece in bytes.chunks(frame::FRAME_BYTES_MAX / 2) {
+                    for piece in bytes.chunks(SCREEN_PIECE_BYTES) {
                         writer.queue(&Frame::Bytes(piece.to_vec().into()))?;
                     }
                 }

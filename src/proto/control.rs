@@ -19,7 +19,7 @@ pub const CONTROL_VERSION: u32 = 1;
 pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 /// Largest parcel (a memory file with a [`Build`] or a long message) in bytes: environments and command lines may be
-/// large. What a client asks for fits into one of its frames, of 1 MiB; sixteen of them leave room for what is added.
+/// large. An agent's command line is at most 256 KiB long, and terminals' are reported as they are shown.
 pub const PARCEL_BYTES_MAX: u64 = 16 << 20;
 
 /// Largest checkpoint in bytes: a screen of 4096 x 4096 cells that all differ would be larger, and is not kept.

@@ -1,4 +1,4 @@
-//! Frames between client and daemon: a 4-byte big-endian length, a tag byte, a payload; 1 MiB at most.
+//! Frames between client and daemon: a 4-byte big-endian length, a tag byte, a payload; 16 MiB at most.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,8 +10,8 @@ use tokio_util::codec::Decoder;
 use tokio_util::codec::Encoder;
 use tokio_util::codec::LengthDelimitedCodec;
 
-/// Largest frame in bytes, tag included.
-pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// Largest frame in bytes, tag included: a list of 64 sessions with the longest command lines.
+pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 const TAG_BYTES: u8 = 0x00;
 const TAG_CONTROL: u8 = 0x01;
@@ -71,7 +71,7 @@ impl Encoder<&Frame> for FrameCodec {
         };
         let len = u32::try_from(payload.len() + 1).ok().filter(|&len| len as usize <= FRAME_BYTES_MAX);
         let Some(len) = len else {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame of more than 1 MiB"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame of more than 16 MiB"));
         };
         buffer.reserve(payload.len() + 5);
         buffer.put_u32(len);

@@ -33,6 +33,10 @@ pub struct SessionSpec {
     pub created_unix_s: u64,
 }
 
+/// Longest command line of an agent, in bytes: a prompt is one word of it, and the kernel takes words of 128 KiB. It is in
+/// every list, whole, for the session may have to be started again with it.
+pub const AGENT_BYTES_MAX: usize = 256 << 10;
+
 /// Most of a command line that is shown, in bytes: the words of a list, of which a terminal has dozens. Prompts and
 /// scripts are given as words of 100 KiB.
 const SHOWN_BYTES: usize = 4 << 10;

@@ -36,3 +36,16 @@ fn a_long_script_runs_in_a_shell_and_is_listed_by_its_beginning() {
     let command = row["ptys"][1]["command"][2].as_str().unwrap();
     assert!(command.starts_with("echo there") && command.ends_with('…') && command.len() < 5000, "{}", command.len());
 }
+
+#[test]
+fn many_sessions_with_long_command_lines_are_listed_and_one_that_is_too_long_is_refused() {
+    let home = Home::new();
+    let prompt = "p".repeat(WORD_BYTES);
+    for n in 0..6 {
+        home.coop(&["-d", "-n", &format!("s{n}"), "--", "sh", "-c", "sleep 1000", &prompt, &prompt]).ok();
+    }
+    assert_eq!(home.rows().len(), 6);
+    let too_long = ["-d", "-n", "work", "--", "true", &prompt, &prompt, &prompt];
+    home.coop(&too_long).fails_with(1).complains_of(&["262144"]);
+    assert_eq!(home.rows().len(), 6);
+}

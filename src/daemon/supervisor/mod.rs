@@ -18,6 +18,7 @@ use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
+use crate::session::spec::AGENT_BYTES_MAX;
 use crate::session::spec::SessionSpec;
 use std::collections::BTreeMap;
 use std::io;
@@ -302,6 +303,13 @@ impl Supervisor {
 
     fn create(&mut self, create: Create, reply: oneshot::Sender<Result<Created, Refusal>>) {
         let Create { mut session, boxed, size, renameable } = create;
+        let agent_bytes: usize = session.agent.iter().map(|word| word.len() + 1).sum();
+        if agent_bytes > AGENT_BYTES_MAX {
+            let text =
+                format!("the agent's command line is {agent_bytes} bytes long, and may be {AGENT_BYTES_MAX} at most");
+            let refusal = Refusal::new(RefusalCode::BadRequest, text).hinted("give it a file to read");
+            return drop(reply.send(Err(refusal)));
+        }
         let (revived, taken_from) = match self.claim(&mut session, renameable) {
             Claim::Free { revived, taken_from } => (revived, taken_from),
             Claim::Ours(name) => {
