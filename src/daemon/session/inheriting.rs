@@ -20,10 +20,8 @@ impl Session {
     /// Rebuilds the state from what the init says; returns the ends that no daemon has dealt with.
     pub(super) fn take_over(&mut self, report: Report) -> Vec<(PtyId, Exit, u64)> {
         self.next_pty = self.next_pty.max(report.next_pty);
-        if report.ending {
-            self.killing = Some(Killing::of_an_earlier_daemon(self.now()));
-        }
         let mut unattended = Vec::new();
+        let is_ending = report.ending;
         for report in report.ptys {
             let pty = self.add_pty(report.pty, &report.argv);
             pty.audience = Audience::Returning;
@@ -43,7 +41,10 @@ impl Session {
                 unattended.push((report.pty, exit, report.head));
             }
         }
-        self.returning_until = Some(self.now() + RETURN);
+        // Only here, for the agent may have set back what this actor's time counts from.
+        let now = self.now();
+        self.returning_until = Some(now + RETURN);
+        self.killing = is_ending.then(|| Killing::of_an_earlier_daemon(now));
         unattended
     }
 
