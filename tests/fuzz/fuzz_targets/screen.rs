@@ -37,7 +37,7 @@ fn run(story: &Story<'_>) {
     let fresh = || {
         let mut screen = Screen::new(size(story.rows, story.cols));
         if story.history {
-            screen.keep_history(Form::Ansi);
+            screen.keep_history(Form::Ansi, usize::MAX);
         }
         screen
     };
