@@ -36,6 +36,8 @@ pub struct Following {
     pub typed: BTreeMap<u64, u64>,
     /// The offset up to which an earlier daemon had answered the program's questions.
     pub answered: u64,
+    /// The size that an earlier daemon meant the terminal to have.
+    pub size: Option<WinSize>,
     /// From where on the ring is held: what an earlier daemon's clients had not taken.
     pub held: Option<u64>,
     pub checkpoint: Option<Checkpoint>,
@@ -54,6 +56,7 @@ pub struct Checkpoint {
 pub struct Inheritance {
     pub typed: Vec<(u64, u64)>,
     pub answered: u64,
+    pub size: Option<WinSize>,
     pub held: Option<u64>,
     pub checkpoint: Option<(u64, WinSize)>,
 }
@@ -155,9 +158,9 @@ impl Following {
             let screen = sound.then(|| memory::open_parcel(parcel, control::CHECKPOINT_BYTES_MAX).ok()).flatten()?;
             Some(Checkpoint { offset, size, screen })
         });
-        let Inheritance { typed, answered, held, .. } = inherits;
+        let Inheritance { typed, answered, size, held, .. } = inherits;
         let typed = typed.into_iter().collect();
-        Ok(Self { ring, page, wake, master, typed, answered, held, checkpoint })
+        Ok(Self { ring, page, wake, master, typed, answered, size, held, checkpoint })
     }
 
     /// Waits until the init has something new (or is gone: `false`). Cancel-safe.

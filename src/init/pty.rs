@@ -95,6 +95,8 @@ pub struct BoxPty {
     typed: Vec<(u64, u64)>,
     /// Up to where earlier followers had answered what the program asked.
     answered: u64,
+    /// The size that the last of them meant.
+    size: Option<WinSize>,
     /// The newest checkpoint of the screen: offset, size and parcel. The init only keeps it.
     checkpoint: Option<(u64, WinSize, OwnedFd)>,
     /// Since when the ring has been full, and which cursor holds it.
@@ -126,6 +128,7 @@ impl BoxPty {
             ghosts: Vec::new(),
             typed: Vec::new(),
             answered: 0,
+            size: None,
             checkpoint: None,
             blocked: None,
             pristine,
@@ -209,9 +212,10 @@ impl BoxPty {
         self.ghosts.iter().map(|ghost| ghost.cursor).min()
     }
 
-    /// What the successor of a follower must know: see [`FollowerPage::typed`] and [`FollowerPage::answered`].
-    pub fn inheritance(&self) -> (Vec<(u64, u64)>, u64) {
-        (self.typed.clone(), self.answered)
+    /// What the successor of a follower must know: see [`FollowerPage::typed`], [`FollowerPage::answered`] and
+    /// [`FollowerPage::size`].
+    pub fn inheritance(&self) -> (Vec<(u64, u64)>, u64, Option<WinSize>) {
+        (self.typed.clone(), self.answered, self.size)
     }
 
     pub fn keep_checkpoint(&mut self, offset: u64, size: WinSize, parcel: OwnedFd) {
@@ -239,6 +243,7 @@ impl BoxPty {
     fn remember(&mut self, follower: &Follower) {
         self.typed = follower.page.typed();
         self.answered = self.answered.max(follower.page.answered());
+        self.size = follower.page.size().or(self.size);
     }
 
     /// The daemon is gone without a word: hold what its followers held, for a while.

@@ -322,9 +322,9 @@ impl Init {
         let kept = pty.checkpoint().filter(|_| client == 0);
         let fds = [pty.ring.file(), &page, &wake, &pty.pty.master].into_iter();
         let fds: Vec<_> = fds.chain(kept.map(|(_, _, parcel)| parcel)).map(|fd| fd.as_raw_fd()).collect();
-        let (typed, answered) = pty.inheritance();
+        let (typed, answered, size) = pty.inheritance();
         let checkpoint = kept.map(|(offset, size, _)| (offset, size));
-        let following = FromInit::Following { pty: id, typed, answered, held, checkpoint, client };
+        let following = FromInit::Following { pty: id, typed, answered, size, held, checkpoint, client };
         self.send_now(&following, &fds).map_err(|errno| {
             // ETOOMANYREFS: too many descriptors of this user are on their way somewhere.
             self.with(id, BoxPty::drop_newest_follower);

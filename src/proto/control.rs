@@ -120,13 +120,15 @@ pub enum FromInit {
         why: String,
     },
     /// `typed`: pairs of client and bytes of its input that earlier followers had written; `answered`: the offset up to
-    /// which they had answered the program's questions.
+    /// which they had answered the program's questions; `size`: the one that the last of them meant.
     Following {
         pty: PtyId,
         #[serde(default)]
         typed: Vec<(u64, u64)>,
         #[serde(default)]
         answered: u64,
+        #[serde(default)]
+        size: Option<WinSize>,
         /// From where on a follower that vanished held the ring.
         #[serde(default)]
         held: Option<u64>,

@@ -3,6 +3,7 @@
 //! One header page, then the bytes. The init alone writes; readers map it read-only. Offsets and the rules of who may
 //! overwrite what are arithmetic of [`crate::term::ring`].
 
+use crate::name::WinSize;
 use crate::sys::memory::Mapping;
 use crate::sys::memory::file_len;
 use crate::sys::memory::has_seals;
@@ -27,6 +28,7 @@ const WANT: usize = 64;
 const INIT_WAITS: usize = 128;
 const HOLDS: usize = 192;
 const ANSWERED: usize = 256;
+const SIZE: usize = 320;
 /// From here on: who typed how much, pairs of two numbers. The page holds 128 of them; the oldest are re-used.
 const TYPED: usize = 2048;
 const TYPED_SLOTS: usize = (PAGE_BYTES - TYPED) / 16;
@@ -247,6 +249,18 @@ impl FollowerPage {
         self.map.atomic_u64(ANSWERED).load(Ordering::SeqCst)
     }
 
+    /// The follower's: the size that the terminal has when nothing is tried with it. It outlives the follower, too.
+    pub fn set_size(&self, size: WinSize) {
+        self.map.atomic_u32(SIZE).store(u32::from(size.rows()) << 16 | u32::from(size.cols()), Ordering::SeqCst);
+    }
+
+    /// The init's: what the follower said with [`FollowerPage::set_size`], if it did.
+    pub fn size(&self) -> Option<WinSize> {
+        let size = self.map.atomic_u32(SIZE).load(Ordering::SeqCst);
+        let [a, b, c, d] = size.to_be_bytes();
+        (size != 0).then(|| WinSize::clamped(u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+    }
+
     /// The follower's: "wake me at the next byte". It must look at the head once more before it sleeps.
     pub fn want_wake(&self) {
         self.map.atomic_u32(WANT).store(1, Ordering::SeqCst);
@@ -351,6 +365,9 @@ mod tests {
         assert!(inits.take_want() && !inits.take_want());
         follower.set_typed(3, 99, 1234);
         assert_eq!(inits.typed(), [(99, 1234)]);
+        assert_eq!(inits.size(), None);
+        follower.set_size(WinSize::clamped(23, 132));
+        assert_eq!(inits.size(), Some(WinSize::clamped(23, 132)));
         inits.set_init_waits();
         assert!(follower.take_init_waits() && !follower.init_waits());
     }

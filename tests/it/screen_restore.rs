@@ -256,3 +256,22 @@ fn a_program_whose_screen_is_not_known_any_more_is_asked_to_draw_anew() {
     let sizes = || std::fs::read_to_string(home.workspace().join("sizes")).unwrap_or_default();
     wait_until("another size, and the old one", LIMIT, || sizes().ends_with("24 80\n").then_some(()));
 }
+
+#[test]
+fn a_daemon_that_dies_while_a_program_draws_anew_leaves_it_the_right_size() {
+    let home = Home::new();
+    let script = "trap 'stty size > size.new; mv size.new size' WINCH; until test -e go; do sleep 0.01; done; \
+                  head -c 3000000 /dev/zero | tr '\\0' x; echo > done; while :; do sleep 0.002; done";
+    home.start("work", script);
+    home.coop(&["shutdown"]).ok();
+    wait_until("no daemon", LIMIT, || home.daemons().is_empty().then_some(()));
+    home.put("go", b"");
+    wait_until("the flood", LIMIT, || home.workspace().join("done").exists().then_some(()));
+    let size = || std::fs::read_to_string(home.workspace().join("size")).unwrap_or_default();
+    let listing = crate::ran::Running::start(&mut home.command(&["ls"]));
+    wait_until("another size", LIMIT, || (size() == "23 80\n").then_some(()));
+    kill_daemon(&home);
+    listing.end();
+    wait_until("the old one", LIMIT, || (size() == "24 80\n").then_some(()));
+    assert_eq!(home.screen("work")["rows"], 24);
+}

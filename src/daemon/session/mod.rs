@@ -318,8 +318,8 @@ impl Session {
         self.changes.announce();
         match message {
             FromInit::Following { pty, client, .. } if client != 0 => self.on_direct(pty, client, fds),
-            FromInit::Following { pty, typed, answered, held, checkpoint, client: _ } => {
-                self.on_following(pty, Following::take(fds, Inheritance { typed, answered, held, checkpoint }));
+            FromInit::Following { pty, typed, answered, size, held, checkpoint, client: _ } => {
+                self.on_following(pty, Following::take(fds, Inheritance { typed, answered, size, held, checkpoint }));
             }
             FromInit::FollowFailed { pty, why, client: 0 } => self.on_following(pty, Err(why)),
             FromInit::FollowFailed { pty, why, client: _ } => {

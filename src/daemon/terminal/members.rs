@@ -168,6 +168,9 @@ impl Terminal {
         };
         let Some(size) = size.filter(|size| *size != self.size) else { return };
         self.size = size;
+        if let Some(following) = &self.following {
+            following.page.set_size(size);
+        }
         if self.nudge_until.is_none() {
             self.set_size(size);
         }

@@ -305,8 +305,10 @@ impl Terminal {
     }
 
     fn follow(&mut self, mut following: Following) {
-        self.size = pty::size(&following.master).unwrap_or(self.size);
-        let is_known = self.picture.begin(&mut following, self.size);
+        let found = pty::size(&following.master).unwrap_or(self.size);
+        self.size = following.size.unwrap_or(found);
+        following.page.set_size(self.size);
+        let is_known = self.picture.begin(&mut following, found);
         self.fanout = Fanout::new(self.picture.at(), following.ring.oldest().unwrap_or(0));
         // What an earlier daemon's clients have not taken is held for them until they are back.
         self.inherited = following.held.map(|cursor| (cursor, self.now() + INHERITANCE));
@@ -318,7 +320,12 @@ impl Terminal {
                 break;
             }
         }
-        self.picture.resize(self.size);
+        if found == self.size {
+            self.picture.resize(found);
+        } else {
+            // An earlier daemon died while it had the program draw anew.
+            self.set_size(self.size);
+        }
         if !is_known {
             self.nudge();
         }
