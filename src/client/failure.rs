@@ -102,7 +102,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let (code, lasts) = match refusal.code {
             RefusalCode::NoSession => (NO_SESSION, Lasts::Forever),
-            RefusalCode::Exists | RefusalCode::NoPty => (BAD_ARGUMENTS, Lasts::Forever),
+            RefusalCode::Exists | RefusalCode::NoPty | RefusalCode::TooLong => (BAD_ARGUMENTS, Lasts::Forever),
             RefusalCode::WrongState | RefusalCode::Failed => (GENERAL, Lasts::Awhile),
             RefusalCode::Ending => (NO_DAEMON, Lasts::UntilNextDaemon),
             RefusalCode::Box | RefusalCode::BadRequest => (GENERAL, Lasts::Forever),

@@ -304,6 +304,8 @@ pub enum RefusalCode {
     Box,
     /// The request cannot be understood.
     BadRequest,
+    /// What was asked for is longer than it may be.
+    TooLong,
     /// This daemon goes, and has not done it. Its successor may.
     Ending,
     /// Anything else.

@@ -46,6 +46,6 @@ fn many_sessions_with_long_command_lines_are_listed_and_one_that_is_too_long_is_
     }
     assert_eq!(home.rows().len(), 6);
     let too_long = ["-d", "-n", "work", "--", "true", &prompt, &prompt, &prompt];
-    home.coop(&too_long).fails_with(1).complains_of(&["262144"]);
+    home.coop(&too_long).fails_with(2).complains_of(&["262144"]);
     assert_eq!(home.rows().len(), 6);
 }

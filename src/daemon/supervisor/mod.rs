@@ -307,7 +307,7 @@ impl Supervisor {
         if agent_bytes > AGENT_BYTES_MAX {
             let text =
                 format!("the agent's command line is {agent_bytes} bytes long, and may be {AGENT_BYTES_MAX} at most");
-            let refusal = Refusal::new(RefusalCode::BadRequest, text).hinted("give it a file to read");
+            let refusal = Refusal::new(RefusalCode::TooLong, text).hinted("give it a file to read");
             return drop(reply.send(Err(refusal)));
         }
         let (revived, taken_from) = match self.claim(&mut session, renameable) {
