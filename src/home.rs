@@ -2,7 +2,6 @@
 
 use crate::name::SessionName;
 use std::fs;
-use std::fs::File;
 use std::io;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -148,18 +147,15 @@ pub fn private_file(path: &Path) -> Result<fs::File, HomeError> {
 }
 
 /// Writes a file of coop's own, 0600, as a whole or not at all: beside it first, and no link is followed.
-/// It is not on the disk for sure before the file that is returned has been synced.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<File> {
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     name.push(".new");
     let temporary = path.with_file_name(name);
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let mut file = options.open(&temporary)?;
-    file.write_all(bytes)?;
-    fs::rename(temporary, path)?;
-    Ok(file)
+    options.open(&temporary)?.write_all(bytes)?;
+    fs::rename(temporary, path)
 }
 
 /// Identifies the executable that runs: two builds never have the same. Replaced files keep theirs.

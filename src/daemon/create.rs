@@ -133,14 +133,9 @@ fn prepare_directory(directory: &Path, session: &SessionSpec) -> io::Result<()> 
         // What an earlier session of this name left when its end was interrupted is not this one's.
         crate::daemon::remove::remove_trees(directory)?;
     }
-    let written = home::replace_file(&file, &control::encode(session))?;
-    // Beside the making of the box, which takes less than a disk.
-    std::thread::Builder::new().spawn(move || {
-        if let Err(error) = written.sync_all() {
-            tracing::warn!(%error, "a session's file may not outlive a crash of the machine");
-        }
-    })?;
-    Ok(())
+    // Not synced: that holds up what else is made on the file system meanwhile, and a crash of the machine that empties
+    // the file has ended the session. What is left of it is listed all the same.
+    home::replace_file(&file, &control::encode(session))
 }
 
 /// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.

@@ -39,7 +39,7 @@ pub fn has_files(directory: &Path) -> bool {
 
 /// Written before anything is put aside, so that nothing ever lies there as nobody's.
 pub fn record(directory: &Path, workspace: &Path) -> io::Result<()> {
-    home::replace_file(&directory.join(RECORD), &control::encode(&Record { workspace: workspace.to_owned() })).map(drop)
+    home::replace_file(&directory.join(RECORD), &control::encode(&Record { workspace: workspace.to_owned() }))
 }
 
 /// The names of which only such files are left, in order.
