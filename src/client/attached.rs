@@ -78,6 +78,8 @@ pub struct Client<'a> {
     /// The program has ended; its output ends there.
     ending: Option<(Exit, u64)>,
     told_typing: Option<Instant>,
+    /// There is no more output, and nobody to say why: the search for a daemon ends then.
+    gone_at: Option<Instant>,
     /// The daemon has gone, and another one is being looked for, while the direct path goes on.
     away: Option<Away>,
 }
@@ -110,6 +112,7 @@ impl<'a> Client<'a> {
             refreshing: false,
             ending: None,
             told_typing: None,
+            gone_at: None,
             away: None,
         };
         if screen::size() != window {
@@ -197,7 +200,8 @@ impl<'a> Client<'a> {
         // A terminal that has not taken the last picture gets no further one yet.
         let picture = self.mirror.as_ref().and_then(Mirror::deadline).filter(|_| self.screen.pending() == 0);
         let beat = self.waits_for_reader().then(|| Instant::now() + HEARTBEAT);
-        let deadline = self.keys.deadline().into_iter().chain(picture).chain(beat).min();
+        let gone = self.gone_at.filter(|_| self.away.is_some());
+        let deadline = self.keys.deadline().into_iter().chain(picture).chain(beat).chain(gone).min();
         deadline.map_or(PollTimeout::NONE, |at| {
             let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
             PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO)

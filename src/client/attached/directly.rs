@@ -14,6 +14,9 @@ use std::time::Instant;
 /// The daemon hears at most so often that somebody types.
 const TYPING_PAUSE: Duration = Duration::from_millis(250);
 
+/// How long a client whose session has gone waits for a daemon that knows how it ended.
+const LAST_SEARCH: Duration = Duration::from_secs(20);
+
 /// Pieces of output in a row, before keys and signals have their turn.
 const PIECES_A_TURN: u32 = 4;
 
@@ -34,11 +37,12 @@ impl Client<'_> {
         }
         let shown = self.offset.unwrap_or(0);
         if self.direct.as_ref().is_some_and(|direct| direct.is_over() && direct.lag(shown) == 0) {
-            // Why, the daemon says.
+            // Why, the daemon says, or the next one.
             self.direct = None;
-            if self.away.is_some() && self.ending.is_none() {
-                return Ok(Some(Over::Gone("the session's processes are gone".to_owned())));
-            }
+            self.gone_at = self.away.is_some().then(|| Instant::now() + LAST_SEARCH);
+        }
+        if self.away.is_some() && self.gone_at.is_some_and(|at| at <= Instant::now()) {
+            return Ok(Some(Over::Gone("the session's processes are gone, and no daemon says why".to_owned())));
         }
         Ok(self.ending.filter(|(_, head)| self.direct.is_none() || *head <= shown).map(|(exit, _)| Over::Ended(exit)))
     }
