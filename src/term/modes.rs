@@ -7,6 +7,7 @@
 //! Sources: xterm's ctlseqs (<https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>), kitty's keyboard protocol and
 //! pointer shapes (<https://sw.kovidgoyal.net/kitty/>); the parser is <https://vt100.net/emu/dec_ansi_parser>, less C1.
 
+mod params;
 mod read;
 
 /// Longest CSI body that is understood, in bytes; xterm stops at 30 parameters.

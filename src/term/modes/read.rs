@@ -11,6 +11,10 @@ use super::Pen;
 use super::State;
 use super::TITLE_MAX_DEPTH;
 use super::colour_bit;
+use super::params::append_digit;
+use super::params::first;
+use super::params::is_styled;
+use super::params::numbers;
 
 const BEL: u8 = 0x07;
 const SO: u8 = 0x0e;
@@ -358,11 +362,6 @@ impl ModeTracker {
     }
 }
 
-/// Whether these parameters of SGR leave any colour or attribute on, as far as they tell by themselves.
-fn is_styled(params: &[u8]) -> bool {
-    params.iter().any(|byte| !matches!(byte, b'0' | b';'))
-}
-
 /// How many bytes of `bytes` come before the next that means something outside of sequences.
 fn plain_length(bytes: &[u8]) -> usize {
     const BLOCK: usize = 32;
@@ -393,19 +392,4 @@ fn utf8_left(left: u8, text: &[u8]) -> u8 {
         return length.saturating_sub(1 + behind);
     }
     left.saturating_sub(behind)
-}
-
-/// The numbers of a parameter list; 0 for one that is left out. What stands behind a colon is passed over.
-fn numbers(params: &[u8]) -> impl Iterator<Item = u16> {
-    let number = |field: &[u8]| field.iter().take_while(|&&b| b != b':').fold(0, |n, &digit| append_digit(n, digit));
-    params.split(|&b| b == b';').map(number)
-}
-
-fn first(params: &[u8]) -> u16 {
-    numbers(params).next().unwrap_or(0)
-}
-
-/// The largest number for what is none.
-fn append_digit(number: u16, digit: u8) -> u16 {
-    if digit.is_ascii_digit() { number.saturating_mul(10).saturating_add(u16::from(digit - b'0')) } else { u16::MAX }
 }
