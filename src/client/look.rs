@@ -9,6 +9,7 @@ use crate::client::watcher::Watcher;
 use crate::name::PtyId;
 use crate::proto::door::Role;
 use crate::proto::door::Row;
+use crate::term::screen::Mouse;
 use crate::term::screen::Screen;
 use serde_json::Value;
 use serde_json::json;
@@ -85,6 +86,8 @@ fn view(row: &Row, pty: PtyId, watcher: &Watcher<'_>) -> Value {
     let screen = &watcher.screen;
     let (y, x, visible) = screen.cursor();
     let (activity, reason) = ls::activity(Some(&watcher.activity));
+    let (mouse, encoding) = screen.mouse();
+    let mouse = Some(mouse).filter(|mouse| *mouse != Mouse::None);
     json!({
         "session": row.name,
         "pty": pty,
@@ -99,6 +102,9 @@ fn view(row: &Row, pty: PtyId, watcher: &Watcher<'_>) -> Value {
             "bracketed_paste": screen.has_bracketed_paste(),
             "focus_reports": screen.reports_focus(),
             "keyboard_flags": screen.keyboard_flags(),
+            "modify_other_keys": screen.other_keys(),
+            "mouse": mouse.map(Mouse::name),
+            "mouse_encoding": mouse.map(|_| encoding.name()),
         },
         "state": row.state,
         "activity": activity,

@@ -2,14 +2,11 @@
 //! of it and what it did to a client's terminal, whether the program works or waits, which bytes a key is.
 
 pub mod activity;
-#[allow(dead_code)] // tests, fuzzing and the benchmark use more than the program
 pub mod filter;
-#[allow(dead_code)] // tests, fuzzing and the benchmark use more than the program
 pub mod framer;
 pub mod keyboard;
 pub mod keys;
 pub mod modes;
 pub mod replies;
 pub mod ring;
-#[allow(dead_code)] // tests, fuzzing and the benchmark use more than the program
 pub mod screen;

@@ -72,6 +72,7 @@ fn a_terminal_that_attaches_shows_the_very_screen_that_was_left() {
     let (json, ansi) = before;
     assert_eq!(json["title"], "a title é世");
     assert_eq!(json["modes"]["keyboard_flags"], 5);
+    assert_eq!((&json["modes"]["mouse"], &json["modes"]["mouse_encoding"]), (&"drags".into(), &"sgr".into()));
     assert!(ansi.contains("4:3") && ansi.contains("https://example.org/"), "{ansi:?}");
     for told in ["\x1b]2;a title é世", "\x1b[?1002h", "\x1b[5;20r", "https://example.org/", "4:3", "u"] {
         assert!(second.text().contains(told), "no {told:?} in {:?}", second.text());

@@ -1,6 +1,7 @@
 //! Answers to what programs ask the terminal. Each is made from the screen's own state and holds no byte of the question:
 //! an answer is typed into the program, and whoever can print could type.
 
+use super::CELL_PIXELS;
 use super::Screen;
 use super::heard::Heard;
 use crate::term::framer::Params;
@@ -69,7 +70,7 @@ impl Screen {
     }
 
     pub(super) fn report_window(&self, number: i32, which: i32, heard: &mut Heard) {
-        let (width, height) = (usize::from(self.cell_pixels.0), usize::from(self.cell_pixels.1));
+        let (width, height) = CELL_PIXELS;
         let (rows, cols) = (self.rows, self.cols);
         let answer = match number {
             11 => "\x1b[1t".to_owned(),

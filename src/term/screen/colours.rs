@@ -3,24 +3,17 @@
 /// Light grey on black.
 const DEFAULTS: [[u8; 3]; 3] = [[0xd3; 3], [0; 3], [0xd3; 3]];
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Colours {
-    /// Foreground, background and cursor unless the program sets others.
-    pub defaults: [[u8; 3]; 3],
+    /// Foreground, background and cursor, where the program has set them.
     pub set: [Option<[u8; 3]>; 3],
     /// 256 of them once one was set.
     palette: Vec<Option<[u8; 3]>>,
 }
 
-impl Default for Colours {
-    fn default() -> Self {
-        Self { defaults: DEFAULTS, set: [None; 3], palette: Vec::new() }
-    }
-}
-
 impl Colours {
     pub fn special(&self, which: usize) -> [u8; 3] {
-        self.set[which].unwrap_or(self.defaults[which])
+        self.set[which].unwrap_or(DEFAULTS[which])
     }
 
     pub fn palette(&self, index: u8) -> [u8; 3] {

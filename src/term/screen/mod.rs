@@ -36,13 +36,10 @@ mod style;
 mod width;
 
 pub use heard::Heard;
-#[allow(unused_imports)] // read when the daemon follows every terminal
 pub use heard::Signal;
 pub use history::Form;
 pub use mode::Mouse;
 pub use mode::MouseEncoding;
-#[allow(unused_imports)] // written when clients get snapshots
-pub use snapshot::reset_prelude;
 
 use crate::name::WinSize;
 use crate::term::framer::Framer;
@@ -61,8 +58,8 @@ use osc::Titles;
 use pen::Pen;
 use style::Styles;
 
-/// A cell's size in pixels until a client tells its own.
-const CELL_PIXELS: (u16, u16) = (8, 16);
+/// A cell's width and height, for who asks: no client tells its own.
+const CELL_PIXELS: (usize, usize) = (8, 16);
 
 /// A terminal without a window.
 #[derive(Clone, Debug)]
@@ -92,8 +89,6 @@ pub struct Screen {
     links: Links,
     titles: Titles,
     colours: Colours,
-    /// Width and height.
-    cell_pixels: (u16, u16),
     history: Option<History>,
     generation: u64,
     /// The generation in which each row changed last.
@@ -129,7 +124,6 @@ impl Screen {
             links: Links::default(),
             titles: Titles::default(),
             colours: Colours::default(),
-            cell_pixels: CELL_PIXELS,
             history: None,
             generation: 1,
             changed: vec![1; rows],
@@ -197,6 +191,7 @@ impl Screen {
     }
 
     /// Whether the output ends outside of any sequence and character.
+    #[allow(dead_code)] // for tests
     pub fn at_ground(&self) -> bool {
         self.framer.at_ground()
     }
@@ -259,16 +254,6 @@ impl Screen {
     /// The generation in which row `y` changed last.
     pub fn row_changed(&self, y: usize) -> u64 {
         self.changed.get(y).map_or(0, |&changed| changed.max(self.all_changed))
-    }
-
-    /// Of a cell, width and height.
-    pub fn set_cell_pixels(&mut self, width: u16, height: u16) {
-        self.cell_pixels = (width.max(1), height.max(1));
-    }
-
-    /// What the terminal's colours are until the program sets others, as red, green and blue.
-    pub fn set_colours(&mut self, foreground: [u8; 3], background: [u8; 3], cursor: [u8; 3]) {
-        self.colours.defaults = [foreground, background, cursor];
     }
 
     /// Keeps lines that leave the top of the main screen, from now on.

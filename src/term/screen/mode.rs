@@ -27,6 +27,28 @@ pub enum MouseEncoding {
     SgrPixels,
 }
 
+impl Mouse {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::X10 => "x10",
+            Self::Presses => "presses",
+            Self::Drags => "drags",
+            Self::Motion => "motion",
+        }
+    }
+}
+
+impl MouseEncoding {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X10 => "x10",
+            Self::Sgr => "sgr",
+            Self::SgrPixels => "sgr-pixels",
+        }
+    }
+}
+
 /// DEC's private modes that are only remembered, with their state in a fresh terminal: see [`crate::term::modes`]. The
 /// first [`KNOWN`] are told of when a program asks; the others this terminal does nothing with.
 const PLAIN: [(u16, bool); 23] = [

@@ -23,18 +23,9 @@ use super::style::DEFAULT;
 use super::style::Style;
 use crate::term::framer::Kind;
 
-/// Puts a terminal that is in any state into a fresh one's, but for titles, which nothing resets, and clears it.
-pub fn reset_prelude() -> &'static [u8] {
-    // An unfinished sequence; synchronized output; both screens' keyboards; the alternate screen; style, link, charsets,
-    // modes; region, origin, tabs; mouse; colours; cursor; and the screen.
-    b"\x18\x1b\\\x1b[?2026l\x1b[?1049h\x1b[<99u\x1b[=0u\x1b[?1049l\x1b[<99u\x1b[=0u\x1b]8;;\x1b\\\x1b[m\x1b(B\x1b)B\x1b*B\x1b+B\x0f\
-      \x1b[!p\x1b[4l\x1b[20l\x1b[?1;5;6;45;66l\x1b[?7;8;25h\x1b>\x1b[r\x1b[3g\x1b[?5W\
-      \x1b[?9;1000;1001;1002;1003;1004;1005;1006;1015;1016l\x1b[?2004;2027;2031;2048;5522;9001l\x1b[>4m\
-      \x1b]104\x1b\\\x1b]110\x1b\\\x1b]111\x1b\\\x1b]112\x1b\\\x1b[0 q\x1b[?12l\x1b[H\x1b7\x1b[2J"
-}
-
 impl Screen {
     /// The state, then the bytes of an unfinished sequence: the output goes on behind it where it was fed to.
+    #[allow(dead_code)] // for tests, fuzzing and the benchmark: clients go on behind what is held
     pub fn snapshot(&self, out: &mut Vec<u8>) {
         self.snapshot_to_resume(out);
         out.extend_from_slice(self.framer.held());
