@@ -242,37 +242,40 @@ fn full_screen_programs_are_found_as_they_were_without_drawing_anew() {
     }
 }
 
-#[test]
-fn a_program_whose_screen_is_not_known_any_more_is_asked_to_draw_anew() {
+/// A session whose program has printed more than the ring holds while no daemon was there. The program keeps each size
+/// that it is given in the file `size`, as `on_size` says.
+fn flooded_unseen(on_size: &str) -> Home {
     let home = Home::new();
-    let script = "trap 'stty size >> sizes' WINCH; until test -e go; do sleep 0.01; done; \
-                  head -c 3000000 /dev/zero | tr '\\0' x; echo > done; while :; do sleep 0.01; done";
-    home.start("work", script);
+    let script = format!(
+        "trap '{on_size}' WINCH; until test -e go; do sleep 0.01; done; \
+         head -c 3000000 /dev/zero | tr '\\0' x; echo > done; while :; do sleep 0.002; done"
+    );
+    home.start("work", &script);
     home.coop(&["shutdown"]).ok();
     wait_until("no daemon", LIMIT, || home.daemons().is_empty().then_some(()));
-    // Nobody sees what the ring does not hold.
     home.put("go", b"");
     wait_until("the flood", LIMIT, || home.workspace().join("done").exists().then_some(()));
+    home
+}
+
+fn size(home: &Home) -> String {
+    std::fs::read_to_string(home.workspace().join("size")).unwrap_or_default()
+}
+
+#[test]
+fn a_program_whose_screen_is_not_known_any_more_is_asked_to_draw_anew() {
+    let home = flooded_unseen("stty size >> size");
     home.wait_for_state("work", "running");
-    let sizes = || std::fs::read_to_string(home.workspace().join("sizes")).unwrap_or_default();
-    wait_until("another size, and the old one", LIMIT, || sizes().ends_with("24 80\n").then_some(()));
+    wait_until("another size, and the old one", LIMIT, || size(&home).ends_with("24 80\n").then_some(()));
 }
 
 #[test]
 fn a_daemon_that_dies_while_a_program_draws_anew_leaves_it_the_right_size() {
-    let home = Home::new();
-    let script = "trap 'stty size > size.new; mv size.new size' WINCH; until test -e go; do sleep 0.01; done; \
-                  head -c 3000000 /dev/zero | tr '\\0' x; echo > done; while :; do sleep 0.002; done";
-    home.start("work", script);
-    home.coop(&["shutdown"]).ok();
-    wait_until("no daemon", LIMIT, || home.daemons().is_empty().then_some(()));
-    home.put("go", b"");
-    wait_until("the flood", LIMIT, || home.workspace().join("done").exists().then_some(()));
-    let size = || std::fs::read_to_string(home.workspace().join("size")).unwrap_or_default();
+    let home = flooded_unseen("stty size > size.new; mv size.new size");
     let listing = crate::ran::Running::start(&mut home.command(&["ls"]));
-    wait_until("another size", LIMIT, || (size() == "23 80\n").then_some(()));
+    wait_until("another size", LIMIT, || (size(&home) == "23 80\n").then_some(()));
     kill_daemon(&home);
     listing.end();
-    wait_until("the old one", LIMIT, || (size() == "24 80\n").then_some(()));
+    wait_until("the old one", LIMIT, || (size(&home) == "24 80\n").then_some(()));
     assert_eq!(home.screen("work")["rows"], 24);
 }
