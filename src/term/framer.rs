@@ -118,25 +118,32 @@ impl Framer {
 
     /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text, controls that ask nothing,
     /// and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
-    /// [`next`](Self::next) with them. `seen` gets those that change colours, modes,
-    /// charsets and the region.
+    /// [`next`](Self::next) with them. `seen` gets those that change modes, charsets and the region, and of those that
+    /// change colours the last.
     #[inline]
     pub fn drawing(&self, chunk: &[u8], mut seen: impl FnMut(&[u8])) -> usize {
         if self.is_busy {
             return 0;
         }
-        let mut at = 0;
-        loop {
+        // Of colours only the last count, unless they are saved.
+        let (mut at, mut colours) = (0, None);
+        let length = loop {
             at += printable(&chunk[at..]);
             match chunk.get(at) {
                 Some(&ESC) => match params::drawing_csi(&chunk[at..]) {
                     Some((length, last)) => {
-                        if matches!(last, b'h' | b'l' | b'm' | b'r') {
-                            seen(&chunk[at..at + length]);
+                        let sequence = &chunk[at..at + length];
+                        match last {
+                            b'm' => colours = Some(sequence),
+                            b'h' | b'l' | b'r' => {
+                                colours.take().into_iter().for_each(&mut seen);
+                                seen(sequence);
+                            }
+                            _ => {}
                         }
                         at += length;
                     }
-                    None => return at,
+                    None => break at,
                 },
                 Some(&control @ 0x06..=0x1f) => {
                     if matches!(control, SO | SI) {
@@ -146,11 +153,13 @@ impl Framer {
                 }
                 Some(0xc2..) => match decode(&chunk[at..]) {
                     Decoded::Character(0xa0.., length) => at += length,
-                    _ => return at,
+                    _ => break at,
                 },
-                _ => return at,
+                _ => break at,
             }
-        }
+        };
+        colours.into_iter().for_each(seen);
+        length
     }
 
     /// Takes the next unit off the chunk; `None` when the chunk is used up.

@@ -41,7 +41,14 @@ pub fn decode(bytes: &[u8]) -> Decoded {
 pub(super) fn printable(bytes: &[u8]) -> usize {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
-    let mut at = 0;
+    const FEW: usize = 12;
+    let few = &bytes[..bytes.len().min(FEW)];
+    match few.iter().position(|b| !(0x20..0x7f).contains(b)) {
+        Some(at) => return at,
+        None if few.len() < FEW => return few.len(),
+        None => {}
+    }
+    let mut at = FEW;
     while let Some(word) = bytes.get(at..at + 8).and_then(|word| word.try_into().ok()) {
         let word = u64::from_le_bytes(word);
         // The lowest byte that is marked is one; those above it may be marked in vain.

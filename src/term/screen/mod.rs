@@ -133,22 +133,32 @@ impl Screen {
 
     /// Takes the next bytes of the output, cut anywhere. What they ask and tell is added to `heard`.
     pub fn feed(&mut self, bytes: &[u8], heard: &mut Heard) {
+        self.feed_some(bytes, usize::MAX, heard);
+    }
+
+    /// The same with the first of `bytes`: until `most` of them or a few more were drawn. How many it took.
+    pub fn feed_some(&mut self, bytes: &[u8], most: usize, heard: &mut Heard) -> usize {
         self.generation += 1;
         let mut framer = std::mem::take(&mut self.framer);
         let mut chunk = bytes;
-        let mut look_at = 0;
+        let (mut look_at, mut stop_at) = (0, most);
         loop {
             let at = bytes.len() - chunk.len();
+            if at >= stop_at {
+                break;
+            }
             if at >= look_at && framer.at_start() {
                 let (skipped, searched) = self.skip_flood(chunk);
                 // Where there was none, the next is not looked for at once.
                 look_at = at + searched + flood::LEAST_BYTES;
                 chunk = &chunk[skipped..];
+                stop_at = stop_at.saturating_add(skipped);
             }
             let Some(unit) = framer.next(&mut chunk) else { break };
             self.act(&unit, heard);
         }
         self.framer = framer;
+        bytes.len() - chunk.len()
     }
 
     #[inline(always)]

@@ -1,11 +1,8 @@
 //! How characters look, and the words that cells keep of it.
 //!
 //! A style without true colour, link and fancy underline *is* its word; any other is the index of a table, which is swept
-//! of unused ones, so it never holds more than the cells of both screens and [`STYLES_MAX`].
-
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
-use std::hash::Hasher;
+//! of unused ones, so it never holds more than the cells of both screens, a quarter more, and [`STYLES_MAX`]. A style may
+//! stand in it more than once: looking for it in all of the table would cost more than the sweeps do.
 
 /// Colours are a mode in bits 24-25 and a value below, as in xterm.js.
 pub const DEFAULT: u32 = 0;
@@ -26,13 +23,15 @@ pub const OVERLINE: u16 = 128;
 pub const PROTECTED: u16 = 256;
 
 /// Most styles that the table holds; more lose their true colours.
-const STYLES_MAX: usize = 1 << 16;
+const STYLES_MAX: usize = 1 << 17;
+/// New styles between two sweeps, at least.
+const SWEEP_LEAST: usize = 512;
 const TABLE: u32 = 1 << 31;
 const FLAGS_SHIFT: u32 = 18;
 const UNDERLINED: u32 = 1 << 30;
 const CACHE: usize = 64;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     pub fg: u32,
     pub bg: u32,
@@ -110,44 +109,11 @@ fn unpack_colour(packed: u32) -> u32 {
     }
 }
 
-/// A fast hash. What a program can do by choosing colours that collide is to slow down its own terminal, and the table is
-/// capped.
-#[derive(Clone, Default)]
-struct Mix(u64);
-
-impl Mix {
-    fn mix(&mut self, part: u64) {
-        self.0 = (self.0 ^ part).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(26);
-    }
-}
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.mix(u64::from(byte)));
-    }
-
-    fn write_u8(&mut self, part: u8) {
-        self.mix(u64::from(part));
-    }
-
-    fn write_u16(&mut self, part: u16) {
-        self.mix(u64::from(part));
-    }
-
-    fn write_u32(&mut self, part: u32) {
-        self.mix(u64::from(part));
-    }
-}
-
 #[derive(Clone, Debug)]
 pub struct Styles {
     pub(super) table: Vec<Style>,
     free: Vec<u32>,
-    index: HashMap<Style, u32, BuildHasherDefault<Mix>>,
+    /// The newest.
     cache: [(Style, u32); CACHE],
     /// How many may be in use before the next sweep.
     sweep_at: usize,
@@ -155,13 +121,7 @@ pub struct Styles {
 
 impl Styles {
     pub fn new() -> Self {
-        Self {
-            table: Vec::new(),
-            free: Vec::new(),
-            index: HashMap::default(),
-            cache: [(Style::default(), 0); CACHE],
-            sweep_at: 256,
-        }
+        Self { table: Vec::new(), free: Vec::new(), cache: [(Style::default(), 0); CACHE], sweep_at: SWEEP_LEAST }
     }
 
     pub fn get(&self, word: u32) -> Style {
@@ -181,17 +141,6 @@ impl Styles {
         if self.cache[slot].0 == style {
             return self.cache[slot].1;
         }
-        let word = match self.index.get(&style) {
-            Some(&word) => word,
-            None => self.add(style),
-        };
-        if word & TABLE != 0 {
-            self.cache[slot] = (style, word);
-        }
-        word
-    }
-
-    fn add(&mut self, style: Style) -> u32 {
         let word = match self.free.pop() {
             Some(word) => word,
             None if self.table.len() >= STYLES_MAX => return style.simplified().pack(),
@@ -201,7 +150,7 @@ impl Styles {
             }
         };
         self.table[(word & !TABLE) as usize] = style;
-        self.index.insert(style, word);
+        self.cache[slot] = (style, word);
         word
     }
 
@@ -210,18 +159,20 @@ impl Styles {
         let mut used = vec![false; self.table.len()];
         words.filter(|word| word & TABLE != 0).for_each(|word| used[(word & !TABLE) as usize] = true);
         self.free.clear();
-        self.free.extend((0..self.table.len()).filter(|&at| !used[at]).map(|at| TABLE | at as u32));
-        self.index.retain(|_, word| used[(*word & !TABLE) as usize]);
+        for (at, style) in self.table.iter_mut().enumerate().filter(|(at, _)| !used[*at]) {
+            self.free.push(TABLE | at as u32);
+            *style = Style::default();
+        }
         self.cache = [(Style::default(), 0); CACHE];
         let live = self.table.len() - self.free.len();
-        self.sweep_at = (live + (live / 4).max(128)).clamp(256, STYLES_MAX);
+        self.sweep_at = (live + (live / 4).max(SWEEP_LEAST)).min(STYLES_MAX);
         if self.free.is_empty() {
             self.sweep_at = self.sweep_at.max(self.table.len() + 1);
         }
     }
 
-    /// The styles of the table, used or not.
+    /// Of the styles of the table, used or not.
     pub fn links(&self) -> impl Iterator<Item = u16> {
-        self.index.keys().map(|style| style.link)
+        self.table.iter().map(|style| style.link)
     }
 }
