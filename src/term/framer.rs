@@ -5,6 +5,7 @@
 //! Bytes 0x80-0x9f are parts of UTF-8 characters, never controls; the *code points* U+0080-U+009F are C1 controls.
 //! Control characters inside an unfinished sequence are told of when it ends, and before it.
 
+mod drawing;
 mod params;
 mod sequence;
 mod strings;
@@ -116,88 +117,48 @@ impl Framer {
         self.draining
     }
 
-    /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text, controls that ask nothing,
-    /// and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
-    /// [`next`](Self::next) with them. `seen` gets those that change modes, charsets and the region, and of those that
-    /// change colours the last.
-    #[inline]
-    pub fn drawing(&self, chunk: &[u8], mut seen: impl FnMut(&[u8])) -> usize {
-        if self.is_busy {
-            return 0;
-        }
-        // Of colours only the last count, unless they are saved.
-        let (mut at, mut colours) = (0, None);
-        let length = loop {
-            at += printable(&chunk[at..]);
-            match chunk.get(at) {
-                Some(&ESC) => match params::drawing_csi(&chunk[at..]) {
-                    Some((length, last)) => {
-                        let sequence = &chunk[at..at + length];
-                        match last {
-                            b'm' => colours = Some(sequence),
-                            b'h' | b'l' | b'r' => {
-                                colours.take().into_iter().for_each(&mut seen);
-                                seen(sequence);
-                            }
-                            _ => {}
-                        }
-                        at += length;
-                    }
-                    None => break at,
-                },
-                Some(&control @ 0x06..=0x1f) => {
-                    if matches!(control, SO | SI) {
-                        seen(&[control]);
-                    }
-                    at += 1;
-                }
-                Some(0xc2..) => match decode(&chunk[at..]) {
-                    Decoded::Character(0xa0.., length) => at += length,
-                    _ => break at,
-                },
-                _ => break at,
-            }
-        };
-        colours.into_iter().for_each(seen);
-        length
-    }
-
     /// Takes the next unit off the chunk; `None` when the chunk is used up.
-    #[inline(always)]
     pub fn next<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
-        if self.is_busy {
-            return self.next_of_any(chunk);
-        }
-        let bytes = *chunk;
-        let (length, what) = match *bytes.first()? {
-            ESC => match self.params.parse_csi_behind_escape(bytes) {
-                Some(Csi { length, prefix, intermediate, last }) => {
-                    (length, What::Csi { prefix, intermediate, last, params: &self.params })
-                }
-                None => return self.next_of_any(chunk),
-            },
-            control @ (..=0x1f | DEL) => (1, What::Control(control)),
-            _ => {
-                let ascii = printable(bytes);
-                if bytes.get(ascii).is_none_or(u8::is_ascii) {
-                    (ascii, What::Text { is_ascii: true })
-                } else {
-                    match text::length(bytes, ascii) {
-                        0 => return self.next_of_any(chunk),
-                        length => (length, What::Text { is_ascii: false }),
-                    }
-                }
-            }
-        };
-        let (raw, rest) = bytes.split_at(length);
-        *chunk = rest;
-        Some(Unit { raw, is_carried: false, controls: &[], what })
-    }
-
-    fn next_of_any<'a, 'c: 'a>(&'a mut self, chunk: &mut &'c [u8]) -> Option<Unit<'a>> {
         let token = self.advance(chunk);
         self.is_busy = !self.held.is_empty() || !self.controls.is_empty() || self.draining.is_some();
         Some(self.unit(token?))
+    }
+
+    /// Takes the next unit off the chunk and gives it to `act`, if it is of those that nearly all are: text, a control, or
+    /// a control sequence, whole, and neither held back nor with controls in it. `false`: [`next`](Self::next) knows.
+    ///
+    /// It calls instead of answering, so that what is done for each kind follows without another look at which it is.
+    #[inline(always)]
+    pub fn usual<'c>(&mut self, chunk: &mut &'c [u8], act: impl FnOnce(&'c [u8], What<'_>)) -> bool {
+        let bytes = *chunk;
+        let Some(&first) = bytes.first().filter(|_| !self.is_busy) else { return false };
+        match first {
+            ESC => {
+                let csi = self.params.parse_csi_behind_escape(bytes);
+                let Some(Csi { length, prefix, intermediate, last }) = csi else { return false };
+                *chunk = &bytes[length..];
+                act(&bytes[..length], What::Csi { prefix, intermediate, last, params: &self.params });
+            }
+            control @ (..=0x1f | DEL) => {
+                *chunk = &bytes[1..];
+                act(&bytes[..1], What::Control(control));
+            }
+            _ => {
+                let ascii = printable(bytes);
+                if bytes.get(ascii).is_none_or(u8::is_ascii) {
+                    *chunk = &bytes[ascii..];
+                    act(&bytes[..ascii], What::Text { is_ascii: true });
+                } else {
+                    let length = text::length(bytes, ascii);
+                    *chunk = &bytes[length..];
+                    if length == 0 {
+                        return false;
+                    }
+                    act(&bytes[..length], What::Text { is_ascii: false });
+                }
+            }
+        }
+        true
     }
 
     fn unit<'a>(&'a self, token: Token<'a>) -> Unit<'a> {

@@ -4,7 +4,7 @@ use super::*;
 fn parameters_are_read_with_their_sub_parameters() {
     let mut params = Params::default();
     params.parse(b"1;38:2::5;;7");
-    assert_eq!(params.iter().collect::<Vec<_>>(), [1, 38, 0, 7]);
+    assert_eq!(params.values(), [1, 38, 0, 7]);
     assert_eq!((params.subs(0), params.subs(1), params.subs(2)), (&[][..], &[2, -1, 5][..], &[][..]));
     params.parse(b"");
     assert_eq!((params.count(), params.get(0), params.number(0)), (1, 0, 1));

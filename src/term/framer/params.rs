@@ -4,6 +4,8 @@ use super::SEQUENCE_MAX_BYTES;
 
 /// As many as xterm.js keeps, of parameters and of sub-parameters.
 const MAX_COUNT: usize = 32;
+/// So many digits are no number beyond 64 bits, and so many bytes no more parameters than are kept.
+const FEW_BYTES: usize = 18;
 
 /// `1;38:2::1:2:3`. A parameter that is left out is 0, a sub-parameter that is left out -1.
 #[derive(Clone, Debug, Default)]
@@ -24,31 +26,6 @@ pub struct Csi {
     pub last: u8,
 }
 
-/// Length and last byte of the control sequence behind ESC that `bytes` begin with, if it is whole and one that only draws.
-#[inline]
-pub(super) fn drawing_csi(bytes: &[u8]) -> Option<(usize, u8)> {
-    const MOST_BYTES: usize = 64;
-    /// Bit n for the byte 0x40 + n.
-    const fn set(bytes: &[u8]) -> u64 {
-        let (mut bits, mut at) = (0, 0);
-        while at < bytes.len() {
-            bits |= 1 << (bytes[at] - 0x40);
-            at += 1;
-        }
-        bits
-    }
-    const PLAIN: u64 = set(b"@ABCDEFGHJKLMPXdfhlmr");
-    const PRIVATE: u64 = set(b"JKhl");
-    if *bytes.get(1)? != b'[' {
-        return None;
-    }
-    let (start, draws) = if *bytes.get(2)? == b'?' { (3, PRIVATE) } else { (2, PLAIN) };
-    let body = &bytes[start..bytes.len().min(start + MOST_BYTES)];
-    let length = body.iter().position(|b| !(0x30..=0x3b).contains(b))?;
-    let last = body[length];
-    ((0x40..=0x7e).contains(&last) && draws >> (last - 0x40) & 1 != 0).then_some((start + length + 1, last))
-}
-
 impl Params {
     /// The control sequence that `bytes` begin with, if they begin with ESC [.
     #[inline]
@@ -60,48 +37,46 @@ impl Params {
     /// anything that is not usual.
     #[inline]
     pub(super) fn parse_csi(&mut self, bytes: &[u8]) -> Option<Csi> {
-        /// Numbers below it can take one more digit.
-        const ROOM: i32 = 100_000_000;
-        (self.count, self.sub_count) = (1, 0);
-        let mut at = 2;
-        let mut byte = *bytes.get(at)?;
+        let (first, mut at) = (*bytes.get(2)?, 2);
         let mut prefix = 0;
-        if (0x3c..=0x3f).contains(&byte) {
-            prefix = byte;
+        if (0x3c..=0x3f).contains(&first) {
+            prefix = first;
             at += 1;
-            byte = *bytes.get(at)?;
         }
-        let (start, mut value) = (at, 0);
-        loop {
+        let (mut value, mut count) = (0_u64, 0);
+        for &byte in bytes[at..].iter().take(FEW_BYTES) {
+            at += 1;
             match byte {
-                b'0'..=b'9' if value < ROOM => value = value * 10 + i32::from(byte - b'0'),
-                b';' if self.count < MAX_COUNT => {
-                    self.values[self.count - 1] = value;
-                    value = 0;
-                    self.count += 1;
+                b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
+                b';' => {
+                    self.values[count % MAX_COUNT] = clamped(value);
+                    (value, count) = (0, count + 1);
                 }
-                0x30..=0x3b => {
-                    // Sub-parameters, or too many or too large ones.
-                    at += bytes[at..].iter().position(|b| !(0x30..=0x3b).contains(b))?;
-                    self.parse(&bytes[start..at]);
-                    byte = bytes[at];
-                    value = self.values[self.count - 1];
-                    break;
+                0x40..=0x7e => {
+                    self.values[count % MAX_COUNT] = clamped(value);
+                    (self.count, self.sub_count) = (count + 1, 0);
+                    return Some(Csi { length: at, prefix, intermediate: 0, last: byte });
                 }
                 _ => break,
             }
-            at += 1;
-            byte = *bytes.get(at)?;
         }
-        self.values[self.count - 1] = value;
-        let mut intermediate = 0;
-        if (0x20..=0x2f).contains(&byte) {
-            intermediate = byte;
+        self.parse_long_csi(bytes, prefix)
+    }
+
+    /// The same with sub-parameters, with an intermediate or of any length.
+    #[inline(never)]
+    fn parse_long_csi(&mut self, bytes: &[u8], prefix: u8) -> Option<Csi> {
+        let start = if prefix == 0 { 2 } else { 3 };
+        let mut at = start + bytes[start..].iter().position(|b| !(0x30..=0x3b).contains(b))?;
+        self.parse(&bytes[start..at]);
+        let (mut last, mut intermediate) = (bytes[at], 0);
+        if (0x20..=0x2f).contains(&last) {
+            intermediate = last;
             at += 1;
-            byte = *bytes.get(at)?;
+            last = *bytes.get(at)?;
         }
-        let is_usual = (0x40..=0x7e).contains(&byte) && at < SEQUENCE_MAX_BYTES;
-        is_usual.then_some(Csi { length: at + 1, prefix, intermediate, last: byte })
+        let is_usual = (0x40..=0x7e).contains(&last) && at < SEQUENCE_MAX_BYTES;
+        is_usual.then_some(Csi { length: at + 1, prefix, intermediate, last })
     }
 
     /// Of bytes 0x30-0x3b.
@@ -160,8 +135,8 @@ impl Params {
         usize::try_from(self.get(index)).unwrap_or(1).max(1)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = i32> {
-        self.values[..self.count].iter().copied()
+    pub fn values(&self) -> &[i32] {
+        &self.values[..self.count]
     }
 
     pub fn has_subs(&self) -> bool {
@@ -186,6 +161,11 @@ impl Params {
         self.subs[self.sub_count] = -1;
         self.sub_count += 1;
     }
+}
+
+#[allow(clippy::cast_possible_truncation)] // what does not fit has been cut off
+fn clamped(number: u64) -> i32 {
+    number.min(i32::MAX as u64) as i32
 }
 
 fn append(number: &mut i32, digit: u8) {

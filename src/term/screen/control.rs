@@ -63,10 +63,17 @@ impl Screen {
         }
     }
 
+    #[inline(always)]
     pub(super) fn csi(&mut self, prefix: u8, intermediate: u8, last: u8, params: &Params, heard: &mut Heard) {
+        // More than half of them.
         if prefix | intermediate == 0 && last == b'm' {
-            return self.change_pen(|pen| pen.select(params));
+            self.change_pen(|pen| pen.select(params));
+        } else {
+            self.any_csi(prefix, intermediate, last, params, heard);
         }
+    }
+
+    fn any_csi(&mut self, prefix: u8, intermediate: u8, last: u8, params: &Params, heard: &mut Heard) {
         match (prefix, intermediate, last) {
             (0, 0, b'A'..=b'H' | b'`' | b'a' | b'd' | b'e' | b'f') => self.motion(last, params),
             (0, 0, b'J') => self.erase_in_display(params.get(0), false),

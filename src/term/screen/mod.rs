@@ -140,34 +140,34 @@ impl Screen {
     pub fn feed_some(&mut self, bytes: &[u8], most: usize, heard: &mut Heard) -> usize {
         self.generation += 1;
         let mut framer = std::mem::take(&mut self.framer);
-        let mut chunk = bytes;
-        let (mut look_at, mut stop_at) = (0, most);
-        loop {
-            let at = bytes.len() - chunk.len();
-            if at >= stop_at {
-                break;
-            }
-            if at >= look_at && framer.at_start() {
-                let (skipped, searched) = self.skip_flood(chunk);
-                // Where there was none, the next is not looked for at once.
-                look_at = at + searched + flood::LEAST_BYTES;
-                chunk = &chunk[skipped..];
-                stop_at = stop_at.saturating_add(skipped);
-            }
-            let Some(unit) = framer.next(&mut chunk) else { break };
-            self.act(&unit, heard);
+        let (mut rest, mut left) = (bytes, most);
+        while !rest.is_empty() && left > 0 {
+            let (skipped, searched) = if framer.at_start() { self.skip_flood(rest) } else { (0, 0) };
+            // Where there was none, the next is not looked for at once.
+            let drawn = (searched - skipped + flood::LEAST_BYTES).min(left).min(rest.len() - skipped);
+            self.draw(&mut framer, &rest[skipped..skipped + drawn], heard);
+            rest = &rest[skipped + drawn..];
+            left -= drawn;
         }
         self.framer = framer;
-        bytes.len() - chunk.len()
+        bytes.len() - rest.len()
+    }
+
+    fn draw(&mut self, framer: &mut Framer, mut bytes: &[u8], heard: &mut Heard) {
+        loop {
+            if framer.usual(&mut bytes, |raw, what| self.act(raw, what, heard)) {
+                continue;
+            }
+            let Some(Unit { raw, controls, what, .. }) = framer.next(&mut bytes) else { return };
+            controls.iter().for_each(|&control| self.control(control, heard));
+            self.act(raw, what, heard);
+        }
     }
 
     #[inline(always)]
-    fn act(&mut self, unit: &Unit<'_>, heard: &mut Heard) {
-        for &control in unit.controls {
-            self.control(control, heard);
-        }
-        match unit.what {
-            What::Text { is_ascii } => return self.print(unit.raw, is_ascii),
+    fn act(&mut self, raw: &[u8], what: What<'_>, heard: &mut Heard) {
+        match what {
+            What::Text { is_ascii } => return self.print(raw, is_ascii),
             What::Control(control) => return self.control(control, heard),
             What::Escape { intermediate, last } => self.escape(intermediate, last, heard),
             What::Csi { prefix, intermediate, last, params } => {
@@ -177,7 +177,7 @@ impl Screen {
             What::Piece { is_last: false, .. } => return,
             What::Piece { .. } => {}
             // Only CAN and SUB do something by themselves: they end a character.
-            What::Nothing if !unit.raw.ends_with(b"\x18") && !unit.raw.ends_with(b"\x1a") => return,
+            What::Nothing if !raw.ends_with(b"\x18") && !raw.ends_with(b"\x1a") => return,
             What::Nothing => {}
         }
         self.last_width = 0;

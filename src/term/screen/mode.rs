@@ -153,7 +153,7 @@ impl Modes {
 
 impl Screen {
     pub(super) fn ansi_modes(&mut self, params: &Params, on: bool) {
-        for number in params.iter() {
+        for number in params.values().iter().copied() {
             match number {
                 4 => self.modes.inserts = on,
                 20 => self.modes.returns = on,
@@ -163,7 +163,7 @@ impl Screen {
     }
 
     pub(super) fn dec_modes(&mut self, params: &Params, on: bool, heard: &mut Heard) {
-        for number in params.iter() {
+        for number in params.values().iter().copied() {
             match number {
                 2 if on => {
                     self.charsets = [0; 4];

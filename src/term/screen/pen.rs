@@ -82,11 +82,14 @@ impl Pen {
     }
 
     /// SGR.
+    #[inline]
     pub fn select(&mut self, params: &Params) {
-        let mut at = 0;
-        while at < params.count() {
-            let number = params.get(at);
-            match number {
+        let values = params.values();
+        let mut rest = values;
+        while let [number, behind @ ..] = rest {
+            let at = values.len() - rest.len();
+            rest = behind;
+            match *number {
                 0 => self.reset(),
                 30..=37 => self.ink.fg = P16 | (number - 30) as u32,
                 40..=47 => self.ink.bg = P16 | (number - 40) as u32,
@@ -94,7 +97,7 @@ impl Pen {
                 100..=107 => self.ink.bg = P16 | (number - 92) as u32,
                 39 => self.ink.fg = DEFAULT,
                 49 => self.ink.bg = DEFAULT,
-                38 | 48 | 58 => at += self.select_colour(params, at),
+                38 | 48 | 58 => rest = self.select_colour(params, at, behind),
                 4 => self.set_underline(params.subs(at).first().copied().unwrap_or(1)),
                 21 => self.set_underline(2),
                 24 => self.set_underline(0),
@@ -102,9 +105,8 @@ impl Pen {
                     self.underline_colour = DEFAULT;
                     self.extend();
                 }
-                _ => self.select_flag(number),
+                number => self.select_flag(number),
             }
-            at += 1;
         }
     }
 
@@ -129,20 +131,16 @@ impl Pen {
         }
     }
 
-    /// `38;5;n`, `38;2;r;g;b` and their forms with colons, read as xterm.js does; how many parameters it took more.
-    fn select_colour(&mut self, params: &Params, at: usize) -> usize {
-        let byte = |index| (params.get(index) & 0xff) as u32;
-        match params.get(at + 1) {
-            5 if !params.has_subs() && at + 2 < params.count() => {
-                self.set_colour(params.get(at), P256 | byte(at + 2));
-                2
-            }
-            2 if !params.has_subs() && at + 4 < params.count() => {
-                self.set_colour(params.get(at), RGB | byte(at + 2) << 16 | byte(at + 3) << 8 | byte(at + 4));
-                4
-            }
-            _ => self.select_odd_colour(params, at),
-        }
+    /// `38;5;n`, `38;2;r;g;b` and their forms with colons, read as xterm.js does; what stands behind them.
+    fn select_colour<'p>(&mut self, params: &Params, at: usize, behind: &'p [i32]) -> &'p [i32] {
+        let byte = |number: i32| (number & 0xff) as u32;
+        let (colour, rest) = match behind {
+            [5, n, rest @ ..] if !params.has_subs() => (P256 | byte(*n), rest),
+            [2, r, g, b, rest @ ..] if !params.has_subs() => (RGB | byte(*r) << 16 | byte(*g) << 8 | byte(*b), rest),
+            _ => return behind.get(self.select_odd_colour(params, at)..).unwrap_or_default(),
+        };
+        self.set_colour(params.get(at), colour);
+        rest
     }
 
     fn set_colour(&mut self, which: i32, colour: u32) {
@@ -212,7 +210,12 @@ impl Screen {
         if bg == DEFAULT { 0 } else { self.intern(Style::background(bg)) }
     }
 
+    #[inline]
     fn intern(&mut self, style: Style) -> u32 {
+        style.word().unwrap_or_else(|| self.intern_in_table(style))
+    }
+
+    fn intern_in_table(&mut self, style: Style) -> u32 {
         if self.styles.is_crowded() {
             let cells = self.buffers.iter().flat_map(|buffer| buffer.grid.cells());
             self.styles.sweep(cells.map(|cell| cell.style));

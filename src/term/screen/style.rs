@@ -48,12 +48,15 @@ impl Style {
         Self { bg, ..Self::default() }
     }
 
-    fn is_simple(&self) -> bool {
-        self.fg & MODE != RGB
+    /// That of a style which needs no table.
+    #[inline]
+    pub fn word(&self) -> Option<u32> {
+        let is_simple = self.fg & MODE != RGB
             && self.bg & MODE != RGB
             && self.underline <= 1
             && self.link == 0
-            && self.underline_colour == DEFAULT
+            && self.underline_colour == DEFAULT;
+        is_simple.then(|| self.pack())
     }
 
     /// Without what needs the table.
@@ -134,8 +137,8 @@ impl Styles {
     }
 
     pub fn word(&mut self, style: Style) -> u32 {
-        if style.is_simple() {
-            return style.pack();
+        if let Some(word) = style.word() {
+            return word;
         }
         let slot = style.hash();
         if self.cache[slot].0 == style {
