@@ -1,5 +1,6 @@
 //! coop itself, with a state directory of its own.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
@@ -38,6 +39,15 @@ impl<'w> Coop<'w> {
     /// Starts to create a session; the client's process is the answer.
     pub fn start_session(&self, name: &str, argv: &[OsString]) -> Result<Running> {
         self.world.start(self.creation(name, argv))
+    }
+
+    /// The same with all the tools that whoever runs this has on PATH and in HOME: the box shows those.
+    pub fn start_session_with_tools(&self, name: &str, argv: &[OsString]) -> Result<Running> {
+        let mut command = self.creation(name, argv);
+        for name in ["PATH", "HOME"] {
+            command.envs(env::var_os(name).map(|value| (name, value)));
+        }
+        self.world.start(command)
     }
 
     pub fn create(&self, name: &str, argv: &[OsString]) -> Result<f64> {

@@ -16,6 +16,9 @@ use crate::run::Running;
 use crate::trouble::During;
 use crate::trouble::Result;
 
+/// Where the system's programs are. What whoever runs this has in HOME differs from machine to machine, and boxes show it.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 pub struct World {
     pub smoke: bool,
     pub coop: Option<PathBuf>,
@@ -63,7 +66,7 @@ impl World {
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir(&self.workspace).stdout(Stdio::null());
-        command.env("PATH", env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
+        command.env("PATH", SYSTEM_PATH);
         command.env("HOME", self.scratch.join("home")).env("SHELL", "/bin/sh");
         command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
         if let Some(user) = env::var_os("USER") {

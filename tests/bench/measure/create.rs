@@ -1,5 +1,7 @@
 //! From `coop -d -- CMD`, with the daemon running, to the first thing that CMD does in its box.
 
+use std::ffi::OsString;
+
 use crate::bell::Bell;
 use crate::bwrap::Bwrap;
 use crate::coop::Coop;
@@ -7,6 +9,7 @@ use crate::inside;
 use crate::report;
 use crate::report::Bar;
 use crate::report::Row;
+use crate::run::Running;
 use crate::stats;
 use crate::stats::Lane;
 use crate::stats::median;
@@ -20,18 +23,28 @@ pub fn run(world: &World) -> Result<Vec<Row>> {
     let bwrap = Bwrap::find(world);
     // Time until the client itself was back, of the same runs.
     let mut client_back = Vec::new();
-    let mut count = 0;
+    let (mut count, mut tooled) = (0, 0);
     let ours = match &coop {
         Some(coop) => {
             coop.ls()?;
             Lane::ours("coop", || {
                 count += 1;
-                let (to_program, to_end) = create_one(world, coop, &format!("b{count}"), &mut our_bell)?;
+                let start = |name: &str, argv: &[OsString]| coop.start_session(name, argv);
+                let (to_program, to_end) = create_one(world, coop, &format!("b{count}"), &mut our_bell, start)?;
                 client_back.push(to_end);
                 Ok(vec![to_program])
             })
         }
         None => Lane::absent("coop", "not built"),
+    };
+    let mut tools_bell = Bell::hang(world.workspace.join("bell-tools"))?;
+    let with_tools = match &coop {
+        Some(coop) => Lane::theirs("coop, with all that is on PATH", || {
+            tooled += 1;
+            let start = |name: &str, argv: &[OsString]| coop.start_session_with_tools(name, argv);
+            Ok(vec![create_one(world, coop, &format!("t{tooled}"), &mut tools_bell, start)?.0])
+        }),
+        None => Lane::absent("coop, with all that is on PATH", "not built"),
     };
     let nothing = match &bwrap {
         Some(bwrap) => Lane::theirs("bwrap /bin/true", || Ok(vec![bwrap.nothing()?])),
@@ -41,14 +54,16 @@ pub fn run(world: &World) -> Result<Vec<Row>> {
         Some(bwrap) => Lane::theirs("bwrap CMD", || Ok(vec![box_one(world, bwrap, &mut their_bell)?])),
         None => Lane::absent("bwrap CMD", "not installed"),
     };
-    let series = stats::alternate(world.times(200, 5), vec![ours, nothing, same])?;
+    let series = stats::alternate(world.times(200, 5), vec![ours, nothing, same, with_tools])?;
     let how = (median as stats::Statistic, report::millis as report::Unit);
     let (ours, nothing, same) = (&series[0], &series[1], &series[2]);
+    let tools = report::millis(series[3].take(median));
     let mut rows = vec![
         Row::compared("create: to the program in the box", ours, nothing, how, Bar::AtMost(1.8)),
         Row::compared("create: both to the same program", ours, same, how, Bar::Report),
     ];
     if let Some(coop) = coop {
+        rows.push(Row::alone("create: with the tools of HOME and PATH", tools));
         rows.push(Row::alone("create: until the client is back", report::millis(median(&client_back))));
         coop.end()?;
     }
@@ -56,9 +71,15 @@ pub fn run(world: &World) -> Result<Vec<Row>> {
 }
 
 /// Seconds until the program in the box has started, and until the client has ended.
-fn create_one(world: &World, coop: &Coop<'_>, name: &str, bell: &mut Bell) -> Result<(f64, f64)> {
+fn create_one(
+    world: &World,
+    coop: &Coop<'_>,
+    name: &str,
+    bell: &mut Bell,
+    start: impl Fn(&str, &[OsString]) -> Result<Running>,
+) -> Result<(f64, f64)> {
     let argv = world.inside(&[inside::RING, &bell.path().to_string_lossy()]);
-    let client = coop.start_session(name, &argv)?;
+    let client = start(name, &argv)?;
     let heard = bell.wait_for(&client)?.duration_since(client.started());
     let ended = client.finish()?;
     coop.kill(name)?;
