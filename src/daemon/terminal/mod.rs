@@ -40,6 +40,7 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 
 mod members;
+mod past;
 mod picture;
 mod queue;
 mod serve;
@@ -146,6 +147,8 @@ pub struct Terminal {
     nudge_until: Option<Duration>,
     /// The ring is looked at again then, without having been woken.
     nap_until: Option<Duration>,
+    /// When to look back at what has left the screen, and how far the output had come when that was set.
+    look_back_at: Option<(Duration, u64)>,
     /// There is more output than one turn took.
     is_behind: bool,
     /// The ring is held from this offset until that moment, or until somebody attaches.
@@ -199,6 +202,7 @@ impl TerminalHandle {
             leader: None,
             nudge_until: None,
             nap_until: None,
+            look_back_at: None,
             is_behind: false,
             inherited: None,
             end: None,
@@ -261,6 +265,7 @@ impl Terminal {
             .chain(inherited)
             .chain(self.monitor.deadline())
             .chain(self.nap_until)
+            .chain(self.look_back_at.map(|(at, _)| at))
             .min()
     }
 

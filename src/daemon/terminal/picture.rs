@@ -2,15 +2,15 @@
 
 use crate::daemon::link::Checkpoint;
 use crate::daemon::link::Following;
+use crate::daemon::terminal::past::Past;
+use crate::daemon::terminal::past::Sizes;
 use crate::name::WinSize;
 use crate::sys::ring::RingError;
 use crate::sys::ring::RingReader;
 use crate::sys::ring::Taken;
-use crate::term::screen::Form;
 use crate::term::screen::Heard;
 use crate::term::screen::Screen;
 use crate::term::screen::Signal;
-use crate::text::last_lines;
 use std::collections::VecDeque;
 
 /// Most bytes fed at once: between two such pieces viewers are served.
@@ -33,8 +33,9 @@ pub struct Picture {
     kept: u64,
     /// Screens of earlier moments whose offsets are still in the ring, oldest first.
     bases: VecDeque<Checkpoint>,
-    /// From which offset on the terminal had which size, oldest first.
-    sizes: VecDeque<(u64, WinSize)>,
+    sizes: Sizes,
+    /// The lines that have left the screen, as far as they were asked for.
+    past: Option<Past>,
     heard: Heard,
     piece: Vec<u8>,
 }
@@ -57,7 +58,8 @@ impl Picture {
             answered: 0,
             kept: 0,
             bases: VecDeque::new(),
-            sizes: VecDeque::new(),
+            sizes: Sizes::new(),
+            past: None,
             heard: Heard::default(),
             piece: Vec::new(),
         }
@@ -83,6 +85,7 @@ impl Picture {
             self.bases.push_back(Checkpoint { offset, size, screen });
         }
         self.sizes = VecDeque::from([(self.at, self.screen.size())]);
+        self.past = None;
         is_known
     }
 
@@ -119,9 +122,10 @@ impl Picture {
 
     /// A whole screen for a client that has just come: first the newest lines of history, which go into its terminal's
     /// own scrollback, then the screen. `rows` are that terminal's.
-    pub fn opening(&self, ring: &RingReader, lines: u32, rows: u16) -> Vec<u8> {
+    pub fn opening(&mut self, ring: &RingReader, lines: u32, rows: u16) -> Vec<u8> {
+        self.look_back(ring, lines, u64::MAX);
         let mut out = b"\r".to_vec();
-        for byte in self.history(ring, lines) {
+        for &byte in self.past.as_ref().map_or(&[][..], |past| past.newest(lines)) {
             out.extend(if byte == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(&byte) });
         }
         // From wherever the cursor is, this scrolls away what stands above it, and no more than that.
@@ -146,59 +150,44 @@ impl Picture {
         self.sizes.push_back((self.at, size));
     }
 
-    /// The newest lines that have left the screen, with their colours, each ended by LF. They are not kept anywhere: the
-    /// output that is still in the ring is read once more, from a screen that was kept for that.
-    fn history(&self, ring: &RingReader, lines: u32) -> Vec<u8> {
-        let Some(oldest) = ring.oldest().filter(|_| lines > 0) else { return Vec::new() };
-        let base = self.bases.iter().find(|base| base.offset >= oldest);
-        let mut text = match base {
-            _ if oldest == 0 => self.left_behind(ring, (0, self.at), Screen::new(self.size_at(0)), lines),
-            Some(base) => {
-                let mut screen = Screen::new(base.size);
-                screen.feed(&base.screen, &mut Heard::default());
-                // After a daemon's death the only screen that was kept is a recent one.
-                let mut text = if screen.in_alternate_screen() {
-                    Vec::new()
-                } else {
-                    self.left_behind_unseen(ring, (oldest, base.offset), lines)
-                };
-                text.extend(self.left_behind(ring, (base.offset, self.at), screen, lines));
-                text
-            }
-            // What a full-screen program drew is no history.
-            None if self.screen.in_alternate_screen() => Vec::new(),
-            None => self.left_behind_unseen(ring, (oldest, self.at), lines),
+    /// How many bytes would have to be read by [`look_back`](Self::look_back).
+    pub fn unread_past(&self, ring: &RingReader) -> u64 {
+        let oldest = ring.oldest().unwrap_or(self.at);
+        self.at.saturating_sub(self.past.as_ref().map_or(oldest, Past::at))
+    }
+
+    /// Reads the next `most` bytes of what is still in the ring once more, for the newest `lines` lines that have left the
+    /// screen. Whether that was all. What is overwritten meanwhile is lost: the screen itself is what counts.
+    pub fn look_back(&mut self, ring: &RingReader, lines: u32, most: u64) -> bool {
+        let Some(oldest) = ring.oldest().filter(|_| lines > 0) else { return true };
+        let past = self.past.take().filter(|past| past.at() >= oldest);
+        let Some(past) = past.or_else(|| self.begin_past(ring, oldest, lines)) else { return true };
+        let upto = self.at.min(past.at().saturating_add(most));
+        self.past = past.read(ring, upto, &self.sizes);
+        self.past.as_ref().is_none_or(|past| past.at() == self.at)
+    }
+
+    /// Begins with the first byte, or at the oldest screen that was kept.
+    fn begin_past(&self, ring: &RingReader, oldest: u64, lines: u32) -> Option<Past> {
+        if oldest == 0 {
+            return Some(Past::begin(Screen::new(self.size_at(0)), 0, lines));
+        }
+        let unseen = |upto| {
+            let past = Past::begin(Screen::new(self.size_at(oldest)), oldest, lines);
+            past.read(ring, upto, &self.sizes).map(Past::without_first_line)
         };
-        text.drain(..text.len() - last_lines(&text, lines as usize).len());
-        text
-    }
-
-    /// The lines, the newest `lines` of them at least, that leave `screen` while it is fed what the ring has from `from` to `upto`. None, if that is overwritten
-    /// meanwhile: the screen itself is what counts.
-    fn left_behind(&self, ring: &RingReader, (from, upto): (u64, u64), mut screen: Screen, lines: u32) -> Vec<u8> {
-        let mut output = Vec::new();
-        if !matches!(ring.take(from, upto.saturating_sub(from), &mut output), Ok(Taken::Bytes(_))) {
-            return Vec::new();
-        }
-        screen.keep_history(Form::Ansi, lines as usize);
-        let mut rest = &output[..];
-        for &(at, size) in self.sizes.iter().filter(|(at, _)| (from..upto).contains(at)) {
-            let before = usize::try_from(upto - at).unwrap_or(usize::MAX).min(rest.len());
-            let (piece, after) = rest.split_at(rest.len() - before);
-            screen.feed(piece, &mut Heard::default());
-            screen.resize(size);
-            rest = after;
-        }
-        screen.feed(rest, &mut Heard::default());
-        screen.take_history()
-    }
-
-    /// The same, where the screen at `from` is not known; the first line may have begun before.
-    fn left_behind_unseen(&self, ring: &RingReader, (from, upto): (u64, u64), lines: u32) -> Vec<u8> {
-        let mut text = self.left_behind(ring, (from, upto), Screen::new(self.size_at(from)), lines);
-        let first = text.iter().position(|&byte| byte == b'\n').map_or(text.len(), |at| at + 1);
-        text.drain(..first);
-        text
+        let Some(base) = self.bases.iter().find(|base| base.offset >= oldest) else {
+            // What a full-screen program drew is no history.
+            return if self.screen.in_alternate_screen() { None } else { unseen(self.at) };
+        };
+        let mut screen = Screen::new(base.size);
+        screen.feed(&base.screen, &mut Heard::default());
+        // After a daemon's death the only screen that was kept is a recent one.
+        let before = if screen.in_alternate_screen() { None } else { unseen(base.offset) };
+        Some(match before {
+            Some(before) => before.goes_on(screen, base.offset),
+            None => Past::begin(screen, base.offset, lines),
+        })
     }
 
     fn size_at(&self, offset: u64) -> WinSize {
@@ -218,6 +207,7 @@ impl Picture {
             Taken::Overwritten { oldest } => {
                 self.screen = Screen::new(self.screen.size());
                 self.at = oldest;
+                self.past = None;
                 return Ok(Seen { lost: true, ..seen });
             }
         }

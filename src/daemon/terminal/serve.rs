@@ -25,6 +25,11 @@ const HANDOVER: Duration = Duration::from_millis(100);
 const NAP: Duration = Duration::from_millis(3);
 /// Pieces of output in a row, before the daemon's other tasks have their turn.
 const PIECES_A_TURN: u32 = 2;
+/// So long after output it is looked at what has left the screen, unless [`MUCH_BYTES`] came meanwhile.
+const CALM: Duration = Duration::from_millis(250);
+const MUCH_BYTES: u64 = 256 << 10;
+/// Less than this is read when somebody attaches, in a fraction of a millisecond.
+const LITTLE_BYTES: u64 = 64 << 10;
 /// Answers that a program does not read, beyond which it gets no more, in bytes.
 const ANSWERS_MAX: usize = 64 << 10;
 
@@ -41,6 +46,7 @@ impl Terminal {
             self.tell_activity();
         }
         self.inherited = self.inherited.filter(|(_, until)| *until > now);
+        self.look_back(now);
         if self.nap_until.is_some_and(|until| until > now) && self.may_nap() {
             return self.serve_parked(now);
         }
@@ -62,6 +68,19 @@ impl Terminal {
             if !self.is_behind {
                 return;
             }
+        }
+    }
+
+    /// Whoever attaches gets the newest lines that have left the screen: they are read while little happens.
+    fn look_back(&mut self, now: Duration) {
+        let Some((_, then)) = self.look_back_at.filter(|(at, _)| *at <= now) else { return };
+        self.look_back_at = None;
+        let Some(following) = &self.following else { return };
+        let is_calm = self.picture.at() - then <= MUCH_BYTES;
+        if !is_calm || !self.picture.look_back(&following.ring, self.policy.replay_lines, LITTLE_BYTES) {
+            // Piece by piece, so that others have their turn.
+            let pause = if is_calm { Duration::ZERO } else { CALM };
+            self.look_back_at = Some((now + pause, self.picture.at()));
         }
     }
 
@@ -91,6 +110,10 @@ impl Terminal {
             let pty = self.pty;
             // A session with so much to do gets the next one.
             self.session.try_send(ToSession::Checkpoint { pty, offset, size, screen }).ok();
+        }
+        let unread = self.picture.unread_past(&following.ring);
+        if seen.is_output && self.policy.replay_lines > 0 && unread > LITTLE_BYTES {
+            self.look_back_at.get_or_insert((now + CALM, self.picture.at()));
         }
         self.observe(&seen, now);
         if seen.lost {

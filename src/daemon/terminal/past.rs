@@ -1,0 +1,90 @@
+//! The lines that have left a terminal's screen, for clients that come. They are read from the ring a second time, by a
+//! screen of their own: while little is printed, so that nobody who attaches waits for that.
+
+use crate::name::WinSize;
+use crate::sys::ring::RingReader;
+use crate::sys::ring::Taken;
+use crate::term::screen::Form;
+use crate::term::screen::Heard;
+use crate::term::screen::Screen;
+use crate::text::last_lines;
+use std::collections::VecDeque;
+
+/// Most that is kept of them: 1000 lines of 500 bytes. Of longer ones there are fewer.
+const TEXT_MAX_BYTES: usize = 500 << 10;
+
+/// From which offset on the terminal had which size, oldest first.
+pub type Sizes = VecDeque<(u64, WinSize)>;
+
+#[derive(Debug)]
+pub struct Past {
+    screen: Screen,
+    /// Up to where the ring has been read.
+    at: u64,
+    /// With their colours, each ended by LF but for one that goes on.
+    text: Vec<u8>,
+    lines: usize,
+}
+
+impl Past {
+    /// The lines that leave `screen`, which is that at offset `at`; the newest `lines` of them at least.
+    pub fn begin(mut screen: Screen, at: u64, lines: u32) -> Self {
+        let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+        screen.keep_history(Form::Ansi, lines);
+        Self { screen, at, text: Vec::new(), lines }
+    }
+
+    /// What was read from where the screen was not known: its first line may have begun before.
+    pub fn without_first_line(mut self) -> Self {
+        let first = self.text.iter().position(|&byte| byte == b'\n').map_or(self.text.len(), |at| at + 1);
+        self.text.drain(..first);
+        self
+    }
+
+    /// Goes on from another screen, at another offset.
+    pub fn goes_on(self, screen: Screen, at: u64) -> Self {
+        let lines = u32::try_from(self.lines).unwrap_or(u32::MAX);
+        Self { text: self.text, ..Self::begin(screen, at, lines) }
+    }
+
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Reads on up to `upto`. `None`: that was overwritten before.
+    pub fn read(mut self, ring: &RingReader, upto: u64, sizes: &Sizes) -> Option<Self> {
+        let (mut output, from) = (Vec::new(), self.at);
+        let Ok(Taken::Bytes(_)) = ring.take(from, upto.saturating_sub(from), &mut output) else { return None };
+        let mut rest = &output[..];
+        for &(at, size) in sizes.iter().filter(|(at, _)| (from..upto).contains(at)) {
+            let before = usize::try_from(upto - at).unwrap_or(usize::MAX).min(rest.len());
+            let (piece, after) = rest.split_at(rest.len() - before);
+            self.screen.feed(piece, &mut Heard::default());
+            self.screen.resize(size);
+            rest = after;
+        }
+        self.screen.feed(rest, &mut Heard::default());
+        self.at = upto;
+        self.text.extend(self.screen.take_history());
+        self.trim();
+        Some(self)
+    }
+
+    /// The newest lines, `lines` of them at most.
+    pub fn newest(&self, lines: u32) -> &[u8] {
+        last_lines(&self.text, lines as usize)
+    }
+
+    fn trim(&mut self) {
+        let mut kept = last_lines(&self.text, self.lines);
+        while kept.len() > TEXT_MAX_BYTES {
+            let first = kept.iter().position(|&byte| byte == b'\n').map_or(kept.len(), |at| at + 1);
+            kept = &kept[first..];
+        }
+        let start = self.text.len() - kept.len();
+        self.text.drain(..start);
+        if self.text.capacity() > 2 * TEXT_MAX_BYTES {
+            self.text.shrink_to_fit();
+        }
+    }
+}
