@@ -21,6 +21,7 @@ use nix::sys::termios::SetArg;
 
 use crate::inside::PROBE;
 use crate::run;
+use crate::stream;
 use crate::trouble::During;
 use crate::trouble::Result;
 use crate::trouble::Trouble;
@@ -76,7 +77,7 @@ impl Terminal {
                 return Err(Trouble::new(format!("{}: no end of the output after {:?}", self.what, run::LIMIT)));
             };
             tail.extend_from_slice(&buffer[..count]);
-            if tail.windows(mark.len()).any(|window| window == mark) {
+            if stream::find(&tail, mark).is_some() {
                 return Ok(());
             }
             tail.drain(..tail.len().saturating_sub(mark.len()));

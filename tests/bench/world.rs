@@ -10,6 +10,9 @@ use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 
+use nix::unistd::Uid;
+use nix::unistd::User;
+
 use crate::inside;
 use crate::options::Options;
 use crate::run::Running;
@@ -26,6 +29,8 @@ pub struct World {
     pub dtach: Option<PathBuf>,
     pub bwrap: Option<PathBuf>,
     pub workspace: PathBuf,
+    /// As a login sets it.
+    user: Option<String>,
     scratch: PathBuf,
     fresh: Cell<u32>,
 }
@@ -45,6 +50,7 @@ impl World {
             dtach: on_path("dtach"),
             bwrap: on_path("bwrap"),
             workspace,
+            user: User::from_uid(Uid::effective()).ok().flatten().map(|user| user.name),
             scratch,
             fresh: Cell::new(0),
         })
@@ -69,9 +75,7 @@ impl World {
         command.env("PATH", SYSTEM_PATH);
         command.env("HOME", self.scratch.join("home")).env("SHELL", "/bin/sh");
         command.env("TERM", "xterm-256color").env("LANG", "C.UTF-8");
-        if let Some(user) = env::var_os("USER") {
-            command.env("USER", user);
-        }
+        command.envs(self.user.iter().map(|user| ("USER", user)));
         command
     }
 

@@ -125,8 +125,14 @@ impl Picture {
     pub fn opening(&mut self, ring: &RingReader, lines: u32, rows: u16) -> Vec<u8> {
         self.look_back(ring, lines, u64::MAX);
         let mut out = b"\r".to_vec();
-        for &byte in self.past.as_ref().map_or(&[][..], |past| past.newest(lines)) {
-            out.extend(if byte == b'\n' { &b"\r\n"[..] } else { std::slice::from_ref(&byte) });
+        for line in self.past.as_ref().map_or(&[][..], |past| past.newest(lines)).split_inclusive(|&b| b == b'\n') {
+            match line.split_last() {
+                Some((b'\n', line)) => {
+                    out.extend_from_slice(line);
+                    out.extend_from_slice(b"\r\n");
+                }
+                _ => out.extend_from_slice(line),
+            }
         }
         // From wherever the cursor is, this scrolls away what stands above it, and no more than that.
         out.extend(std::iter::repeat_n(b'\n', usize::from(rows) - 1));
