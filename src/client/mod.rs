@@ -58,6 +58,12 @@ pub struct Context {
     pub quiet: bool,
 }
 
+/// In one piece: a terminal shows each piece by itself.
+fn say(text: &str) {
+    let line = format!("coop: {}\n", failure::shown(text));
+    eprint!("{line}");
+}
+
 impl Context {
     fn of(global: Global, own: Own, daemon: args::Daemon) -> Result<Self, Failure> {
         let host = Host::of_this_process()?;
@@ -70,13 +76,13 @@ impl Context {
     /// A line that is good to know but was not asked for.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            eprintln!("coop: {}", failure::shown(text));
+            say(text);
         }
     }
 
     pub fn detail(&self, text: impl FnOnce() -> String) {
         if self.verbose {
-            eprintln!("coop: {}", failure::shown(&text()));
+            say(&text());
         }
     }
 

@@ -106,8 +106,14 @@ impl Brush {
             return;
         }
         if (Style { link: 0, ..style }) != (Style { link: 0, ..old }) {
-            out.extend_from_slice(b"\x1b[0");
+            out.extend_from_slice(b"\x1b[");
+            let at = out.len();
             sgr(&style, out);
+            if (Style { link: 0, ..old }) != Style::default() {
+                out.insert(at, b'0');
+            } else if out.len() > at {
+                out.remove(at); // the `;` before the first
+            }
             out.push(b'm');
             if style.flags & style::PROTECTED != 0 {
                 out.extend_from_slice(b"\x1b[1\"q");
@@ -121,7 +127,7 @@ impl Brush {
 
     pub fn neutral(&mut self, out: &mut Vec<u8>) {
         if self.style != Style::default() {
-            out.extend_from_slice(b"\x1b[0m");
+            out.extend_from_slice(b"\x1b[m");
         }
         if self.style.link != 0 {
             out.extend_from_slice(b"\x1b]8;;\x1b\\");

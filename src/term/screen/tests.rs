@@ -176,12 +176,12 @@ fn a_row_can_be_painted_in_part() {
     let screen = screen(2, 10, "a\x1b[1;31mb日c".as_bytes());
     let mut out = Vec::new();
     screen.paint_row(0, 0..3, &mut out);
-    assert_eq!(out.escape_ascii().to_string(), "a\\x1b[0;1;31mb \\x1b[0m");
+    assert_eq!(out.escape_ascii().to_string(), "a\\x1b[1;31mb \\x1b[m");
 }
 
 #[test]
 fn lines_that_leave_can_be_kept() {
-    for (form, expected) in [(Form::Plain, "abcdefgh\nred\n"), (Form::Ansi, "abcdefgh\n\\x1b[0;31mred\\x1b[0m\n")] {
+    for (form, expected) in [(Form::Plain, "abcdefgh\nred\n"), (Form::Ansi, "abcdefgh\n\\x1b[31mred\\x1b[m\n")] {
         let mut screen = Screen::new(WinSize::clamped(2, 5));
         screen.keep_history(form, usize::MAX);
         screen.feed(b"abcdefgh\r\n\x1b[31mred\x1b[m\r\nx\r\ny", &mut Heard::default());
