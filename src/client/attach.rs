@@ -79,6 +79,9 @@ pub fn attach(context: &Context, daemon: Daemon, target: Target) -> Result<i32, 
     say_how_to_leave(context, &target);
     let mut client = Client::new(context, daemon, target)?;
     let over = client.run();
+    if !matches!(over, Ok(Over::HungUp)) {
+        client.hear_out();
+    }
     let (mut screen, target) = client.into_parts();
     if matches!(over, Ok(Over::Detached)) {
         screen.discard_input();

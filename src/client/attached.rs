@@ -10,6 +10,7 @@ use crate::client::direct::Direct;
 use crate::client::failure::Failure;
 use crate::client::keyboard::Keyboard;
 use crate::client::mirror::Mirror;
+use crate::client::outer::Outer;
 use crate::client::screen;
 use crate::client::screen::Screen;
 use crate::client::typed::Typed as Unacknowledged;
@@ -21,8 +22,6 @@ use crate::proto::door::Direct as Way;
 use crate::proto::door::Role;
 use crate::proto::frame::Frame;
 use crate::session::state::Exit;
-use crate::term::keys;
-use crate::term::keys::Typed;
 use nix::errno::Errno;
 use nix::poll::PollFd;
 use nix::poll::PollFlags;
@@ -33,13 +32,13 @@ use nix::sys::signalfd::SfdFlags;
 use nix::sys::signalfd::SignalFd;
 use std::io;
 use std::io::IsTerminal;
-use std::io::Read;
 use std::os::fd::AsFd;
 use std::time::Duration;
 use std::time::Instant;
 
 mod directly;
 mod frames;
+mod input;
 mod reconnect;
 
 /// How often a client whose reader is slow shows that it lives.
@@ -56,6 +55,7 @@ pub struct Client<'a> {
     wire: Wire,
     signals: SignalFd,
     screen: Screen,
+    outer: Outer,
     keys: Keyboard,
     typed: Unacknowledged,
     reads_input: bool,
@@ -99,6 +99,7 @@ impl<'a> Client<'a> {
             wire: Wire::over(daemon)?,
             signals,
             screen: Screen::take(attached.clipboard).map_err(Failure::cannot("set up the terminal"))?,
+            outer: Outer::new(&context.host),
             keys: Keyboard::new(detach_key),
             typed: Unacknowledged::default(),
             reads_input: true,
@@ -118,6 +119,9 @@ impl<'a> Client<'a> {
         if screen::size() != window {
             client.on_resize()?; // the signal came before it was taken
         }
+        if client.target.role == Role::Terminal && client.screen.is_terminal() && io::stdin().is_terminal() {
+            client.screen.ask(client.outer.questions(&context.host));
+        }
         Ok(client)
     }
 
@@ -135,6 +139,7 @@ impl<'a> Client<'a> {
                 self.drain_screen();
                 return Ok(over);
             }
+            self.tell_news();
             let ready = self.wait()?;
             if let Some(over) = self.act(&ready)? {
                 return Ok(over);
@@ -297,63 +302,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    fn on_stdin(&mut self) -> Result<Option<Over>, Failure> {
-        let mut chunk = [0; 16 << 10];
-        let n = match io::stdin().lock().read(&mut chunk) {
-            Ok(0) if io::stdin().is_terminal() => return Ok(Some(Over::HungUp)),
-            Ok(0) => {
-                self.reads_input = false;
-                if let Some(end) = self.target.end_of_input {
-                    self.typed.push(&[end]);
-                }
-                return Ok(None);
-            }
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(_) => return Ok(Some(Over::HungUp)),
-        };
-        let typed = self.keys.feed(&chunk[..n]);
-        self.on_typed(typed)
-    }
-
-    fn on_typed(&mut self, typed: Vec<Typed>) -> Result<Option<Over>, Failure> {
-        for typed in typed {
-            match typed {
-                Typed::Bytes(bytes) => self.type_in(&bytes),
-                Typed::Detach => {
-                    // A daemon that cannot be told sees the connection close.
-                    self.wire.queue(&Frame::control(&ClientSays::Detach))?;
-                    self.wire.write_or_drop();
-                    return Ok(Some(Over::Detached));
-                }
-                Typed::Help => {
-                    self.screen.show(b"\r\n");
-                    self.screen.show(keys::help_text(self.target.detach_key).as_bytes());
-                }
-            }
+    /// Tells the user's terminal what the program is at.
+    fn tell_news(&mut self) {
+        if self.screen.is_terminal() && self.screen.is_between_units() && self.screen_left == 0 {
+            let news = self.outer.news(&self.target.session);
+            self.screen.show(&news);
         }
-        Ok(None)
-    }
-
-    fn type_in(&mut self, bytes: &[u8]) {
-        if self.target.role.types() {
-            self.typed.push(bytes);
-        }
-    }
-
-    fn queue_typed(&mut self) -> Result<(), Failure> {
-        if self.direct.is_some() {
-            return self.type_directly();
-        }
-        while let Some(bytes) = self.typed.next_to_send() {
-            self.wire.queue(&Frame::Bytes(bytes.into()))?;
-        }
-        // Most keys leave here, without a turn through poll.
-        if self.wire.has_output() {
-            self.wire.write_or_drop();
-        }
-        Ok(())
     }
 }
 

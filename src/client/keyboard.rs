@@ -1,8 +1,9 @@
-//! What comes from the user's terminal: its answers to questions that nobody here asked are taken out, then the detach keys.
+//! What comes from the user's terminal: its answers, which no program asked for, are taken out, then the detach keys.
 
 use crate::session::spec::DetachKey;
 use crate::term::keys::DetachKeys;
 use crate::term::keys::Typed;
+use crate::term::replies::Reply;
 use crate::term::replies::ReplyGuard;
 use std::time::Duration;
 use std::time::Instant;
@@ -12,6 +13,8 @@ const KEY_PAUSE: Duration = Duration::from_millis(25);
 
 pub struct Keyboard {
     guard: ReplyGuard,
+    /// Answers of the terminal that were taken out.
+    replies: Vec<Reply>,
     keys: DetachKeys,
     /// Since when something is held back.
     held_since: Option<Instant>,
@@ -19,16 +22,20 @@ pub struct Keyboard {
 
 impl Keyboard {
     pub fn new(key: DetachKey) -> Self {
-        Self { guard: ReplyGuard::default(), keys: DetachKeys::new(key), held_since: None }
+        Self { guard: ReplyGuard::default(), replies: Vec::new(), keys: DetachKeys::new(key), held_since: None }
     }
 
     pub fn feed(&mut self, input: &[u8]) -> Vec<Typed> {
         let mut meant = Vec::with_capacity(input.len());
-        // What the terminal's colours are, the session's own terminal says.
-        self.guard.feed(input, &mut meant);
+        self.replies.extend(self.guard.feed(input, &mut meant));
         let typed = self.keys.feed(&meant);
         self.held_since = self.is_holding().then(Instant::now);
         typed
+    }
+
+    /// What the terminal has answered since the last call.
+    pub fn take_replies(&mut self) -> Vec<Reply> {
+        std::mem::take(&mut self.replies)
     }
 
     /// When to call [`flush`](Self::flush).

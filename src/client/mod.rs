@@ -17,6 +17,7 @@ pub mod look;
 pub mod man;
 pub mod mirror;
 pub mod open;
+pub mod outer;
 pub mod outlet;
 pub mod output;
 pub mod screen;

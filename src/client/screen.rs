@@ -3,6 +3,7 @@
 use crate::client::outlet::Outlet;
 use crate::name::WinSize;
 use crate::sys::pty;
+use crate::term::aside;
 use crate::term::filter::Filter;
 use crate::term::modes;
 use crate::term::modes::ModeTracker;
@@ -57,10 +58,39 @@ impl Screen {
         self.outlet.queue().extend_from_slice(bytes);
     }
 
-    /// Queues a program's output: what it asks the terminal is answered elsewhere.
-    pub fn show_stream(&mut self, bytes: &[u8]) {
+    /// Queues what asks the terminal something: it changes nothing.
+    pub fn ask(&mut self, questions: &[u8]) {
+        self.outlet.queue().extend_from_slice(questions);
+    }
+
+    /// Queues a program's output: what it asks the terminal is answered elsewhere. Whether it reports its status.
+    pub fn show_stream(&mut self, bytes: &[u8]) -> bool {
         let Self { filter, modes, outlet, .. } = self;
-        filter.pass(bytes, outlet.queue(), |seen| modes.feed(seen));
+        let mut reports = false;
+        filter.pass(bytes, outlet.queue(), |seen| {
+            reports |= aside::is_status(seen);
+            modes.feed(seen);
+        });
+        reports
+    }
+
+    /// Queues what of a program's output concerns the terminal but not what it shows: titles, notifications and the like.
+    pub fn show_aside(&mut self, bytes: &[u8]) -> bool {
+        let Self { filter, modes, outlet, .. } = self;
+        let mut reports = false;
+        filter.pass(bytes, &mut Vec::new(), |seen| {
+            reports |= aside::is_status(seen);
+            if aside::is_aside(seen) {
+                modes.feed(seen);
+                outlet.queue().extend_from_slice(seen);
+            }
+        });
+        reports
+    }
+
+    /// Whether something can be written between what the program has written and what it will.
+    pub fn is_between_units(&self) -> bool {
+        self.filter.at_ground()
     }
 
     /// A whole screen comes: whatever the output did to the terminal so far is undone.

@@ -41,6 +41,11 @@ pub enum FromViewer {
     Typing {
         id: ViewerId,
     },
+    /// Of its terminal: foreground, background and cursor.
+    Colours {
+        id: ViewerId,
+        colours: [Option<[u8; 3]>; 3],
+    },
     Detach {
         id: ViewerId,
     },
@@ -79,6 +84,10 @@ impl Viewer {
 
     pub async fn typing(&self) -> bool {
         self.terminal.send(FromViewer::Typing { id: self.id }).await.is_ok()
+    }
+
+    pub async fn colours(&self, colours: [Option<[u8; 3]>; 3]) -> bool {
+        self.terminal.send(FromViewer::Colours { id: self.id, colours }).await.is_ok()
     }
 
     pub async fn detach(self) {

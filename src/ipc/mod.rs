@@ -264,6 +264,7 @@ async fn pass_input(mut reader: FrameReader, viewer: &Viewer) -> io::Result<()> 
             Frame::Control(says) => match frame::parse_control(&says)? {
                 ClientSays::Resize { size } => viewer.resize(size).await,
                 ClientSays::Typing => viewer.typing().await,
+                ClientSays::Colours { colours } => viewer.colours(colours).await,
                 ClientSays::Refresh => viewer.refresh().await,
                 ClientSays::Detach => false,
             },

@@ -338,6 +338,10 @@ pub enum ClientSays {
     Refresh,
     /// The user types, past the daemon.
     Typing,
+    /// What the user's terminal says of its colours: foreground, background and cursor, red, green and blue each.
+    Colours {
+        colours: [Option<[u8; 3]>; 3],
+    },
     Detach,
 }
 

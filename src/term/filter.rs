@@ -62,6 +62,11 @@ impl Filter {
         }
     }
 
+    /// Whether nothing is held back, and no long string passes in pieces.
+    pub fn at_ground(&self) -> bool {
+        self.framer.at_ground()
+    }
+
     /// How many of the bytes that came are held back.
     #[allow(dead_code)] // for tests and fuzzing
     pub fn held(&self) -> usize {

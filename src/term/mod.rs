@@ -2,6 +2,7 @@
 //! of it and what it did to a client's terminal, whether the program works or waits, which bytes a key is.
 
 pub mod activity;
+pub mod aside;
 pub mod filter;
 pub mod framer;
 pub mod keyboard;

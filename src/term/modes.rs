@@ -95,6 +95,8 @@ struct Window {
     pointer: bool,
     progress: bool,
     title: bool,
+    /// What the program is at (OSC 7501).
+    status: bool,
     /// Titles pushed and not popped.
     titles: u16,
 }
@@ -116,6 +118,8 @@ struct Osc {
     field: u16,
     length: u8,
     is_progress: bool,
+    /// It may be `state=clear`.
+    is_clear: bool,
 }
 
 /// Follows a program's output and knows the terminal's modes behind it.
@@ -264,6 +268,7 @@ impl ModeTracker {
             (self.window.link, "\x1b]8;;\x1b\\"),
             (self.window.pointer, "\x1b]22;\x1b\\"),
             (self.window.progress, "\x1b]9;4;0\x1b\\"),
+            (self.window.status, "\x1b]7501;state=clear\x1b\\"),
             (self.pen.styled, "\x1b[m"),
         ];
         differs.iter().filter(|(differs, _)| *differs).for_each(|(_, reset)| *out += reset);

@@ -35,6 +35,10 @@ pub enum Reply {
         which: Colour,
         rgb: Rgb,
     },
+    /// DA1. Every terminal gives it, and in its turn: what was asked before and has no answer yet gets none.
+    Attributes,
+    /// OSC 7501: it understands what programs report there.
+    ProgramStatus,
     Other,
 }
 
@@ -164,9 +168,9 @@ impl ReplyGuard {
         match shape::shape(&self.held) {
             shape::Shape::Open if self.held.len() < HELD_MAX_BYTES => {}
             shape::Shape::Open | shape::Shape::Other => self.release(out),
-            shape::Shape::Reply => {
+            shape::Shape::Reply(reply) => {
                 self.held.clear();
-                replies.push(Reply::Other);
+                replies.push(reply);
             }
             shape::Shape::Begins(header) => {
                 self.held.clear();

@@ -43,6 +43,7 @@ mod screen_restore;
 mod screens;
 mod sizes;
 mod source_order;
+mod outer;
 mod state_directory;
 mod stillness;
 mod survival;

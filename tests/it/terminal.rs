@@ -173,6 +173,13 @@ impl Terminal {
         self.wait_for(text, limit, |screen| screen.contains(text));
     }
 
+    /// Waits until these bytes were written, whatever they show.
+    #[track_caller]
+    pub fn wait_for_written(&self, bytes: &str) {
+        let found = wait_or(LIMIT, || self.text().contains(bytes).then_some(()));
+        assert!(found.is_some(), "{bytes:?} is not in what was last written:\n{:?}", self.tail());
+    }
+
     /// Waits until the screen is as `fact` says.
     #[track_caller]
     pub fn wait_for(&self, what: &str, limit: Duration, fact: impl Fn(&str) -> bool) {

@@ -87,11 +87,14 @@ impl Client<'_> {
         let Some(direct) = &mut self.direct else { return Ok(()) };
         // What comes because of the key is none of it.
         let lag = direct.lag(self.offset.unwrap_or(0));
+        let is_due = self.told_typing.is_none_or(|at| at.elapsed() > TYPING_PAUSE);
+        if is_due && !self.typed.next_to_write().is_empty() {
+            // Before the program can do anything because of it.
+            self.told_typing = Some(Instant::now());
+            self.wire.queue(&Frame::control(&ClientSays::Typing))?;
+            self.wire.write_or_drop();
+        }
         if direct.type_in(&mut self.typed) {
-            if self.told_typing.is_none_or(|at| at.elapsed() > TYPING_PAUSE) {
-                self.told_typing = Some(Instant::now());
-                self.wire.queue(&Frame::control(&ClientSays::Typing))?;
-            }
             // What a key does is to be seen at once, not behind all that was printed before; a program reads it all.
             let can_skip = !self.refreshing && self.ending.is_none();
             if lag > TYPED_LAG_MAX && can_skip && self.screen.is_terminal() {

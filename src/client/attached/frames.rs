@@ -40,13 +40,17 @@ impl Client<'_> {
         let drawn = usize::try_from(self.screen_left).unwrap_or(usize::MAX).min(bytes.len());
         let (screen, stream) = bytes.split_at(drawn);
         self.screen_left -= drawn as u64;
-        match &mut self.mirror {
-            Some(mirror) => mirror.feed(bytes),
+        let reports = match &mut self.mirror {
+            Some(mirror) => {
+                mirror.feed(bytes);
+                self.screen.show_aside(bytes)
+            }
             None => {
                 self.screen.show(screen);
-                self.screen.show_stream(stream);
+                self.screen.show_stream(stream)
             }
-        }
+        };
+        self.outer.program_reports |= reports;
         if let Some(offset) = &mut self.offset {
             *offset += stream.len() as u64;
         }
@@ -61,6 +65,7 @@ impl Client<'_> {
                 self.refreshing = false;
                 if screen_bytes > 0 {
                     self.screen.begin_anew();
+                    self.outer.begin_anew();
                     let fits = self.size == screen::size() || !self.screen.is_terminal();
                     self.mirror = (!fits).then(|| Mirror::new(self.size));
                 }
@@ -71,8 +76,7 @@ impl Client<'_> {
                 self.screen_left = screen_bytes;
             }
             DaemonSays::Size { size } => self.size = size,
-            // The program's own words about it are in the output.
-            DaemonSays::Activity { .. } => {}
+            DaemonSays::Activity { activity } => self.outer.on_activity(activity),
             DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
             DaemonSays::Notice { text } => self.screen.say(&text, true),
             DaemonSays::Direct { offset } => {

@@ -125,6 +125,9 @@ impl Client<'_> {
         if self.refreshing || is_resized {
             self.wire.queue(&Frame::control(&ClientSays::Refresh))?;
         }
+        if let Some(colours) = self.outer.colours() {
+            self.wire.queue(&Frame::control(&ClientSays::Colours { colours }))?;
+        }
         self.typed.send_again();
         self.typed.acknowledge_earlier(attached.typed);
         if screen::size() != told {

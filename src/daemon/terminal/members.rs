@@ -140,6 +140,13 @@ impl Terminal {
         self.typing.push(id, bytes);
     }
 
+    /// Programs that ask hear the colours of the terminal that came last, and keep them when it has gone.
+    pub(super) fn on_colours(&mut self, id: ViewerId, colours: [Option<[u8; 3]>; 3]) {
+        if self.members.get(&id).is_some_and(|member| member.role == Role::Terminal) {
+            self.picture.set_outer_colours(colours);
+        }
+    }
+
     pub(super) fn on_resize(&mut self, id: ViewerId, size: WinSize) {
         if let Some(member) = self.members.get_mut(&id).filter(|member| member.role == Role::Terminal) {
             member.size = size;

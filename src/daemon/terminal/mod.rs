@@ -351,6 +351,7 @@ impl Terminal {
             FromViewer::Resize { id, size } => self.on_resize(id, size),
             FromViewer::Typing { id } => self.on_typing(id),
             FromViewer::Refresh { id } => self.fanout.overwritten(id),
+            FromViewer::Colours { id, colours } => self.on_colours(id, colours),
             FromViewer::Detach { id } => {
                 self.detach(id);
                 if self.members.is_empty() {

@@ -34,6 +34,7 @@ pub struct Picture {
     /// Screens of earlier moments whose offsets are still in the ring, oldest first.
     bases: VecDeque<Checkpoint>,
     sizes: Sizes,
+    outer_colours: [Option<[u8; 3]>; 3],
     /// The lines that have left the screen, as far as they were asked for.
     past: Option<Past>,
     heard: Heard,
@@ -59,6 +60,7 @@ impl Picture {
             kept: 0,
             bases: VecDeque::new(),
             sizes: Sizes::new(),
+            outer_colours: [None; 3],
             past: None,
             heard: Heard::default(),
             piece: Vec::new(),
@@ -91,7 +93,7 @@ impl Picture {
 
     /// The screen, to be kept for the next daemon, when the last one kept is about to leave the ring.
     pub fn checkpoint(&mut self, ring: &RingReader) -> Option<Checkpoint> {
-        if self.at - self.kept < ring.geometry().size() / 2 {
+        if self.at - self.kept < ring.geometry().size() / 4 {
             return None;
         }
         let mut screen = Vec::new();
@@ -143,6 +145,12 @@ impl Picture {
     /// Where a client goes on that was given a screen: an unfinished sequence reaches it whole.
     pub fn resume_at(&self) -> u64 {
         self.at - self.screen.held().len() as u64
+    }
+
+    /// Of the terminals that this one is shown in.
+    pub fn set_outer_colours(&mut self, colours: [Option<[u8; 3]>; 3]) {
+        self.outer_colours = colours;
+        self.screen.set_outer_colours(colours);
     }
 
     pub fn resize(&mut self, size: WinSize) {
@@ -212,6 +220,7 @@ impl Picture {
             Taken::Bytes(_) => {}
             Taken::Overwritten { oldest } => {
                 self.screen = Screen::new(self.screen.size());
+                self.screen.set_outer_colours(self.outer_colours);
                 self.at = oldest;
                 self.past = None;
                 return Ok(Seen { lost: true, ..seen });

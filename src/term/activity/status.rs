@@ -95,6 +95,48 @@ pub fn parse(payload: &[u8]) -> Option<Report> {
     Some(Report::Set(Record { id: id.unwrap_or_default(), state, kind, app, text }))
 }
 
+/// What reports this activity to a terminal.
+pub fn sequence(activity: &Activity) -> String {
+    let state = match activity {
+        Activity::Unknown => "clear",
+        Activity::Working => "working",
+        Activity::Idle => "idle",
+        Activity::Done => "done",
+        Activity::Waiting(Reason { kind: Some(Kind::Error), .. }) => "error",
+        Activity::Waiting(_) => "blocked",
+    };
+    let mut report = format!("\x1b]7501;state={state}");
+    if let Activity::Waiting(Reason { kind, app, text }) = activity {
+        let kind = match kind {
+            Some(Kind::Permission) => ":kind=permission",
+            Some(Kind::Question) => ":kind=question",
+            Some(Kind::Auth) => ":kind=auth",
+            Some(Kind::Error | Kind::Notification | Kind::Bell) | None => "",
+        };
+        report += kind;
+        if let Some(app) = app {
+            report += &format!(":app={}", app.as_str());
+        }
+        if !text.is_empty() {
+            report += &format!(":msg={}", base64_of(text.as_str().as_bytes()));
+        }
+    }
+    report + "\x1b\\"
+}
+
+/// RFC 4648, section 4, with padding.
+fn base64_of(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(three.get(at).copied().unwrap_or(0)));
+        for at in 0..4 {
+            text.push(if at <= three.len() { char::from(DIGITS[bits >> (18 - 6 * at) & 63]) } else { '=' });
+        }
+    }
+    text
+}
+
 /// A malformed pair is skipped, an unknown key ignored. What breaks a limit spoils all, even where a later pair replaces
 /// it, and so does a bad id: without it the report would be about the root, and `clear` about everything.
 fn pairs(payload: &[u8]) -> Option<Pairs<'_>> {

@@ -1,5 +1,6 @@
 //! Output that only draws: what a client passes on without a closer look.
 
+use super::BEL;
 use super::Decoded;
 use super::ESC;
 use super::Framer;
@@ -11,7 +12,7 @@ use super::printable;
 impl Framer {
     /// How many bytes of a chunk are usual units that only draw, and end with a whole one: text, controls that ask nothing,
     /// and control sequences for colours, places, erasing and modes. Whoever skips them need not come to
-    /// [`next`](Self::next) with them. `seen` gets those that change modes, charsets and the region, and of those that
+    /// [`next`](Self::next) with them. `seen` gets BEL, those that change modes, charsets and the region, and of those that
     /// change colours the last.
     #[inline]
     pub fn drawing(&self, chunk: &[u8], mut seen: impl FnMut(&[u8])) -> usize {
@@ -39,7 +40,7 @@ impl Framer {
                     None => break at,
                 },
                 Some(&control @ 0x06..=0x1f) => {
-                    if matches!(control, SO | SI) {
+                    if matches!(control, BEL | SO | SI) {
                         seen(&[control]);
                     }
                     at += 1;

@@ -334,7 +334,7 @@ impl ModeTracker {
 
     /// What sets something counts as soon as it begins: a cut string may have been obeyed.
     fn osc_byte(&mut self, byte: u8) {
-        let Osc { number, field, length, is_progress } = self.osc;
+        let Osc { number, field, length, is_progress, .. } = self.osc;
         self.osc.length = length.saturating_add(1);
         match (number, field, length) {
             (_, 0, _) => self.osc.number = append_digit(number, byte),
@@ -345,6 +345,8 @@ impl ModeTracker {
             (22, 1, 0) if !matches!(byte, b'?' | b'<') => self.window.pointer = true,
             (9, 1, _) => self.osc.is_progress = length == 0 && byte == b'4',
             (9, 2, 0) if is_progress => self.window.progress = byte != b'0',
+            (7501, 1, 0) if byte != b'?' => self.window.status = true,
+            (7501, 1, 6) => self.osc.is_clear = byte == b'c',
             _ => {}
         }
     }
@@ -355,6 +357,7 @@ impl ModeTracker {
         match (self.osc.number, empty_field) {
             (104 | 105, Some(1)) | (110..=119, _) => self.window.colours &= !colour_bit(self.osc.number - 100),
             (104 | 105, None) if self.osc.field == 0 => self.window.colours &= !colour_bit(self.osc.number - 100),
+            (7501, None) if self.osc.is_clear && self.osc.length == 11 => self.window.status = false,
             (8, Some(2)) => self.window.link = false,
             (22, Some(1)) => self.window.pointer = false,
             _ => {}

@@ -16,7 +16,7 @@ pub enum Shape {
     /// No answer.
     Other,
     /// A whole answer.
-    Reply,
+    Reply(Reply),
     /// An answer whose text follows, up to ST.
     Begins(Header),
 }
@@ -50,7 +50,8 @@ pub fn shape(sequence: &[u8]) -> Shape {
 fn csi(body: &[u8]) -> Shape {
     match body.split_last() {
         None | Some((0x20..=0x3f, _)) => Shape::Open,
-        Some((last @ 0x40..=0x7e, body)) if is_csi_reply(body, *last) => Shape::Reply,
+        Some((b'c', body @ [b'?', ..])) if is_csi_reply(body, b'c') => Shape::Reply(Reply::Attributes),
+        Some((last @ 0x40..=0x7e, body)) if is_csi_reply(body, *last) => Shape::Reply(Reply::Other),
         Some(_) => Shape::Other,
     }
 }
@@ -145,6 +146,7 @@ impl Header {
             Self::Osc(10) => colour(Colour::Foreground, text),
             Self::Osc(11) => colour(Colour::Background, text),
             Self::Osc(12) => colour(Colour::Cursor, text),
+            Self::Osc(7501) => Some(Reply::ProgramStatus),
             _ => None,
         };
         reply.unwrap_or(Reply::Other)

@@ -1,10 +1,12 @@
 //! Colours that a program changes: OSC 4, 10, 11, 12 and their resets.
 
-/// Light grey on black.
+/// Light grey on black, until a client's terminal is known.
 const DEFAULTS: [[u8; 3]; 3] = [[0xd3; 3], [0; 3], [0xd3; 3]];
 
 #[derive(Clone, Debug, Default)]
 pub struct Colours {
+    /// Those of the client's terminal.
+    pub outer: [Option<[u8; 3]>; 3],
     /// Foreground, background and cursor, where the program has set them.
     pub set: [Option<[u8; 3]>; 3],
     /// 256 of them once one was set.
@@ -13,7 +15,7 @@ pub struct Colours {
 
 impl Colours {
     pub fn special(&self, which: usize) -> [u8; 3] {
-        self.set[which].unwrap_or(DEFAULTS[which])
+        self.set[which].or(self.outer[which]).unwrap_or(DEFAULTS[which])
     }
 
     pub fn palette(&self, index: u8) -> [u8; 3] {

@@ -251,6 +251,12 @@ impl Screen {
         self.modes.other_keys
     }
 
+    /// Foreground, background and cursor of the terminal that this one is shown in: what a program hears that asks, unless
+    /// it has set others.
+    pub fn set_outer_colours(&mut self, colours: [Option<[u8; 3]>; 3]) {
+        self.colours.outer = colours;
+    }
+
     /// Whether the program asked that nothing be shown until it is done (2026).
     pub fn is_synchronizing(&self) -> bool {
         self.modes.is_on(2026)
