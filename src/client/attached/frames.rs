@@ -38,21 +38,18 @@ impl Client<'_> {
     /// Only whole frames get here, so the offset is exact whenever the daemon dies.
     pub(super) fn on_output(&mut self, bytes: &[u8]) {
         let drawn = usize::try_from(self.screen_left).unwrap_or(usize::MAX).min(bytes.len());
-        let (screen, stream) = bytes.split_at(drawn);
         self.screen_left -= drawn as u64;
         let reports = match &mut self.mirror {
             Some(mirror) => {
                 mirror.feed(bytes);
                 self.screen.show_aside(bytes)
             }
-            None => {
-                self.screen.show(screen);
-                self.screen.show_stream(stream)
-            }
+            // Nothing in a screen is taken out, and the stream goes on where no sequence has begun.
+            None => self.screen.show_stream(bytes),
         };
         self.outer.program_reports |= reports;
         if let Some(offset) = &mut self.offset {
-            *offset += stream.len() as u64;
+            *offset += (bytes.len() - drawn) as u64;
         }
     }
 
