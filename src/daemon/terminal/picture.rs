@@ -127,7 +127,11 @@ impl Picture {
     pub fn opening(&mut self, ring: &RingReader, lines: u32, rows: u16) -> Vec<u8> {
         self.look_back(ring, lines, u64::MAX);
         let mut out = b"\r".to_vec();
-        for line in self.past.as_ref().map_or(&[][..], |past| past.newest(lines)).split_inclusive(|&b| b == b'\n') {
+        let lines = self.past.as_ref().map_or(&[][..], |past| past.newest(lines));
+        if !lines.is_empty() {
+            out.extend_from_slice(b"\x1b[J"); // lines pass over what is empty in them
+        }
+        for line in lines.split_inclusive(|&b| b == b'\n') {
             match line.split_last() {
                 Some((b'\n', line)) => {
                     out.extend_from_slice(line);

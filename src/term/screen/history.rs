@@ -1,6 +1,7 @@
 //! Lines that leave the top of the main screen, kept on demand by a scratch screen that reads old output again.
 
 use super::clusters::Clusters;
+use super::grid::Cell;
 use super::grid::Grid;
 use super::links::Links;
 use super::paint;
@@ -44,12 +45,38 @@ impl History {
             Form::Plain => paint::text(&row[..end], clusters, &mut self.out),
             Form::Ansi => {
                 let mut brush = paint::Brush::default();
-                brush.cells(&row[..end], (styles, clusters, links), &mut self.out);
+                let mut rest = &row[..end];
+                while !rest.is_empty() {
+                    let (drawn, gap) = next_gap(rest);
+                    brush.cells(&rest[..drawn], (styles, clusters, links), &mut self.out);
+                    if gap > 0 {
+                        brush.neutral(&mut self.out);
+                        paint::put(&mut self.out, format_args!("\x1b[{gap}C"));
+                    }
+                    rest = &rest[drawn + gap..];
+                }
                 brush.neutral(&mut self.out);
             }
         }
         if !goes_on {
             self.out.push(b'\n');
         }
+    }
+}
+
+/// How many cells come before the next gap, and how many empty ones it has: what was never written is passed over. A gap
+/// neither begins nor ends a row that is one of several of a line: only what is written takes the cursor to the next row.
+fn next_gap(cells: &[Cell]) -> (usize, usize) {
+    /// A sequence takes as much as so many spaces.
+    const LEAST: usize = 6;
+    let mut at = 1.min(cells.len());
+    loop {
+        let Some(start) = cells[at..].iter().position(|cell| *cell == Cell::null(0)) else { return (cells.len(), 0) };
+        let start = at + start;
+        let gap = cells[start..].iter().take_while(|cell| **cell == Cell::null(0)).count();
+        if gap >= LEAST && start + gap < cells.len() {
+            return (start, gap);
+        }
+        at = start + gap;
     }
 }

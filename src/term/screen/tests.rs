@@ -191,6 +191,18 @@ fn lines_that_leave_can_be_kept() {
 }
 
 #[test]
+fn what_was_never_written_is_passed_over_in_lines_that_are_kept() {
+    let mut screen = Screen::new(WinSize::clamped(2, 20));
+    screen.keep_history(Form::Ansi, usize::MAX);
+    // A gap in the middle, spaces, a gap at the beginning, and one at the end of a row that the line goes on from.
+    let rows = ["a\x1b[12Gb", "a         b", "\x1b[12Gb", "\x1b[20Gab\x1b[A\x1b[5G\x1b[K\x1b[B\r", "", ""];
+    screen.feed(rows.join("\r\n").as_bytes(), &mut Heard::default());
+    let history = String::from_utf8(screen.take_history()).unwrap();
+    let row = " ".repeat(20);
+    assert_eq!(history, format!("a\x1b[10Cb\na         b\n \x1b[10Cb\n{row}b\n"));
+}
+
+#[test]
 fn lines_that_are_scrolled_away_can_be_kept() {
     let mut screen = Screen::new(WinSize::clamped(3, 5));
     screen.keep_history(Form::Plain, usize::MAX);
