@@ -74,13 +74,15 @@ fn entries(dir: &Path, prefix: &str) -> Vec<PathBuf> {
     names.map(|entry| entry.path()).collect()
 }
 
-/// What to bind so that the program `file` (no symlink) works: candidates, the best first, `file` itself last. Empty
-/// for a program of nobody's home.
+/// What to bind so that the program `file` (no symlink) works: candidates, the best first, `file` itself last. Outside of
+/// HOME only packages are known to hold nothing else.
 pub fn roots_of_program(file: &Path, home: &Path) -> Vec<PathBuf> {
     if file.starts_with(LINUXBREW) {
         return vec![PathBuf::from(LINUXBREW)];
     }
-    let Ok(below_home) = file.strip_prefix(home) else { return Vec::new() };
+    let Ok(below_home) = file.strip_prefix(home) else {
+        return node_modules(file).into_iter().chain([file.to_owned()]).collect();
+    };
     let mut candidates = Vec::new();
     candidates.extend(node_prefix(file, home));
     candidates.extend(TOOL_ROOTS.iter().map(|root| home.join(root)).filter(|root| file.starts_with(root)));
@@ -125,7 +127,8 @@ mod tests {
         assert_eq!(best("/h/.nvm/versions/node/v20/lib/x.js"), Path::new("/h/.nvm/versions/node/v20"));
         assert_eq!(best("/h/tool"), Path::new("/h/tool"));
         assert_eq!(best("/h/apps/t/run"), Path::new("/h/apps/t"));
-        assert!(roots_of_program(Path::new("/usr/bin/x"), Path::new("/h")).is_empty());
+        assert_eq!(best("/srv/n/node_modules/@a/b/cli.js"), Path::new("/srv/n/node_modules"));
+        assert_eq!(roots_of_program(Path::new("/srv/t/x"), Path::new("/h")), [Path::new("/srv/t/x")]);
     }
 
     #[test]
