@@ -17,6 +17,7 @@ mod wait;
 
 // Tests, by what they are about.
 mod activity;
+mod agents;
 mod attaching;
 mod box_attacks;
 mod box_life;

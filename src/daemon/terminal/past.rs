@@ -76,7 +76,8 @@ impl Past {
     }
 
     fn trim(&mut self) {
-        let mut kept = last_lines(&self.text, self.lines);
+        // One more, should the first turn out to be half a line.
+        let mut kept = last_lines(&self.text, self.lines.saturating_add(1));
         while kept.len() > TEXT_MAX_BYTES {
             let first = kept.iter().position(|&byte| byte == b'\n').map_or(kept.len(), |at| at + 1);
             kept = &kept[first..];
