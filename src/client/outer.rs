@@ -14,7 +14,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 /// Its colours, whether it understands program status, and what every terminal answers, in its turn.
-const QUESTIONS: &[u8] = b"\x1b]10;?\x1b\\\x1b]11;?\x1b\\\x1b]12;?\x1b\\\x1b]7501;?\x1b\\\x1b[c";
+pub const QUESTIONS: &[u8] = b"\x1b]10;?\x1b\\\x1b]11;?\x1b\\\x1b]12;?\x1b\\\x1b]7501;?\x1b\\\x1b[c";
 /// A terminal that has not answered by then does not.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
@@ -87,7 +87,7 @@ impl Outer {
     }
 
     pub fn on_activity(&mut self, activity: Activity) {
-        self.is_news = true;
+        self.is_news |= activity != self.activity;
         self.activity = activity;
     }
 
@@ -99,10 +99,11 @@ impl Outer {
 
     /// What to write to the terminal between two units of the output; nothing most of the time.
     pub fn news(&mut self, session: &SessionName) -> Vec<u8> {
-        if !std::mem::take(&mut self.is_news) || self.program_reports {
+        if !std::mem::take(&mut self.is_news) {
             return Vec::new();
         }
         match &self.activity {
+            _ if self.shows_status && self.program_reports => Vec::new(),
             activity if self.shows_status => status::sequence(activity).into_bytes(),
             // What the program has called with itself is in its output.
             Activity::Waiting(reason)

@@ -48,6 +48,13 @@ impl Outlet {
         self.queue.len() - self.written
     }
 
+    /// Takes back what waits to be written; `false`: some of it has gone.
+    pub fn retract(&mut self, bytes: &[u8]) -> bool {
+        let found = self.queue[self.written..].windows(bytes.len()).position(|window| window == bytes);
+        let start = found.map(|at| self.written + at);
+        start.map(|start| self.queue.drain(start..start + bytes.len())).is_some()
+    }
+
     /// What to watch for room.
     pub fn as_fd(&self) -> BorrowedFd<'_> {
         self.reopened.as_ref().map_or(self.stdout.as_fd(), AsFd::as_fd)

@@ -4,6 +4,7 @@ use crate::client::outlet::Outlet;
 use crate::name::WinSize;
 use crate::sys::pty;
 use crate::term::aside;
+use crate::term::aside::Asides;
 use crate::term::filter::Filter;
 use crate::term::modes;
 use crate::term::modes::ModeTracker;
@@ -30,6 +31,7 @@ pub struct Screen {
     outlet: Outlet,
     modes: ModeTracker,
     filter: Filter,
+    asides: Asides,
     clipboard: bool,
     restored: bool,
 }
@@ -43,6 +45,7 @@ impl Screen {
             outlet: Outlet::open()?,
             modes: ModeTracker::new(),
             filter: Filter::new(clipboard),
+            asides: Asides::default(),
             clipboard,
             restored: false,
         };
@@ -63,6 +66,11 @@ impl Screen {
         self.outlet.queue().extend_from_slice(questions);
     }
 
+    /// Takes back what waits to be written; `false`: some of it has gone.
+    pub fn retract(&mut self, bytes: &[u8]) -> bool {
+        self.outlet.retract(bytes)
+    }
+
     /// Queues a program's output: what it asks the terminal is answered elsewhere. Whether it reports its status.
     pub fn show_stream(&mut self, bytes: &[u8]) -> bool {
         let Self { filter, modes, outlet, .. } = self;
@@ -76,11 +84,11 @@ impl Screen {
 
     /// Queues what of a program's output concerns the terminal but not what it shows: titles, notifications and the like.
     pub fn show_aside(&mut self, bytes: &[u8]) -> bool {
-        let Self { filter, modes, outlet, .. } = self;
+        let Self { filter, modes, outlet, asides, .. } = self;
         let mut reports = false;
         filter.pass(bytes, &mut Vec::new(), |seen| {
             reports |= aside::is_status(seen);
-            if aside::is_aside(seen) {
+            if asides.picks(seen) {
                 modes.feed(seen);
                 outlet.queue().extend_from_slice(seen);
             }
@@ -95,7 +103,7 @@ impl Screen {
 
     /// A whole screen comes: whatever the output did to the terminal so far is undone.
     pub fn begin_anew(&mut self) {
-        self.filter = Filter::new(self.clipboard);
+        (self.filter, self.asides) = (Filter::new(self.clipboard), Asides::default());
         if self.outlet.is_terminal() {
             let restore = self.modes.restore();
             self.show(&restore);

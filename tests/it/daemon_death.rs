@@ -122,6 +122,8 @@ fn a_shell_without_a_terminal_survives_the_daemons_death() {
     let script = "echo one; touch began; until test -e go; do sleep 0.01; done; echo two; exit 3";
     let shell = crate::ran::Running::start(&mut home.command(&["shell", "work", "-c", script]));
     wait_until("it began", LIMIT, || home.workspace().join("began").exists().then_some(()));
+    // It runs before the client knows; a client that has no answer yet cannot tell whether there is a shell.
+    home.wait_for_clients("work", 1, 0);
     processes::send(home.daemon(), Signal::SIGKILL);
     home.write("work/go", "");
     let ran = shell.end().fails_with(3);

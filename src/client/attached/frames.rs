@@ -75,7 +75,10 @@ impl Client<'_> {
             DaemonSays::Size { size } => self.size = size,
             DaemonSays::Activity { activity } => self.outer.on_activity(activity),
             DaemonSays::Typed { upto } => self.typed.acknowledge(upto),
-            DaemonSays::Notice { text } => self.screen.say(&text, true),
+            DaemonSays::Notice { text } => {
+                self.screen.say(&text, true);
+                self.outer.begin_anew();
+            }
             DaemonSays::Direct { offset } => {
                 // Without all of it the bytes would have to come through the daemon, which sends them no more.
                 self.direct = Direct::take(self.wire.take_fds());

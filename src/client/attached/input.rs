@@ -3,6 +3,7 @@
 use crate::client::attach::Over;
 use crate::client::attached::Client;
 use crate::client::failure::Failure;
+use crate::client::outer::QUESTIONS;
 use crate::proto::door::ClientSays;
 use crate::proto::frame::Frame;
 use crate::term::keys;
@@ -47,6 +48,10 @@ impl Client<'_> {
     /// Takes the answers of the user's terminal that are still on their way, before somebody else gets it.
     pub fn hear_out(&mut self) {
         let until = Instant::now() + LAST_ANSWERS;
+        // A terminal that is gone has nothing to say, and one that takes nothing has not been asked.
+        if self.screen.write().is_err() || self.screen.retract(QUESTIONS) {
+            return;
+        }
         while self.outer.awaits_answers() && Instant::now() < until {
             let stdin = io::stdin();
             let mut fds = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];

@@ -10,8 +10,8 @@ use crate::term::screen::Screen;
 use crate::text::last_lines;
 use std::collections::VecDeque;
 
-/// Most that is kept of them: 1000 lines of 500 bytes. Of longer ones there are fewer.
-const TEXT_MAX_BYTES: usize = 500 << 10;
+/// Most that is kept of them. Of lines longer than 768 bytes there are fewer than a thousand.
+const TEXT_MAX_BYTES: usize = 768 << 10;
 
 /// From which offset on the terminal had which size, oldest first.
 pub type Sizes = VecDeque<(u64, WinSize)>;
@@ -87,5 +87,40 @@ impl Past {
         if self.text.capacity() > 2 * TEXT_MAX_BYTES {
             self.text.shrink_to_fit();
         }
+    }
+}
+
+/// With spaces where lines pass over what was never written (CUF).
+pub fn with_spaces(lines: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(2 * lines.len());
+    let mut rest = lines;
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"\x1b[") {
+        let (before, sequence) = rest.split_at(at);
+        let digits = sequence[2..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        out.extend_from_slice(before);
+        let number = std::str::from_utf8(&sequence[2..2 + digits]).ok().and_then(|digits| digits.parse().ok());
+        match (sequence.get(2 + digits), number) {
+            (Some(b'C'), Some(gap)) => {
+                out.extend(std::iter::repeat_n(b' ', gap));
+                rest = &sequence[2 + digits + 1..];
+            }
+            _ => {
+                out.extend_from_slice(&sequence[..2]);
+                rest = &sequence[2..];
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_become_spaces_and_nothing_else_does() {
+        let lines = b"a\x1b[31mb\x1b[3Cc\n\x1b[12Cd\x1b[C\x1b";
+        assert_eq!(with_spaces(lines), b"a\x1b[31mb   c\n            d\x1b[C\x1b");
     }
 }

@@ -4,6 +4,7 @@ use crate::daemon::link::Checkpoint;
 use crate::daemon::link::Following;
 use crate::daemon::terminal::past::Past;
 use crate::daemon::terminal::past::Sizes;
+use crate::daemon::terminal::past::with_spaces;
 use crate::name::WinSize;
 use crate::sys::ring::RingError;
 use crate::sys::ring::RingReader;
@@ -11,6 +12,7 @@ use crate::sys::ring::Taken;
 use crate::term::screen::Heard;
 use crate::term::screen::Screen;
 use crate::term::screen::Signal;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// Most bytes fed at once: between two such pieces viewers are served.
@@ -123,11 +125,14 @@ impl Picture {
     }
 
     /// A whole screen for a client that has just come: first the newest lines of history, which go into its terminal's
-    /// own scrollback, then the screen. `rows` are that terminal's.
-    pub fn opening(&mut self, ring: &RingReader, lines: u32, rows: u16) -> Vec<u8> {
+    /// own scrollback, then the screen. `view` is that terminal's size.
+    pub fn opening(&mut self, ring: &RingReader, lines: u32, view: WinSize) -> Vec<u8> {
         self.look_back(ring, lines, u64::MAX);
         let mut out = b"\r".to_vec();
         let lines = self.past.as_ref().map_or(&[][..], |past| past.newest(lines));
+        // In a narrower terminal lines are wrapped, which only what is written does.
+        let is_narrower = self.sizes.iter().any(|(_, size)| size.cols() > view.cols());
+        let lines = if is_narrower { Cow::Owned(with_spaces(lines)) } else { Cow::Borrowed(lines) };
         if !lines.is_empty() {
             out.extend_from_slice(b"\x1b[J"); // lines pass over what is empty in them
         }
@@ -141,7 +146,7 @@ impl Picture {
             }
         }
         // From wherever the cursor is, this scrolls away what stands above it, and no more than that.
-        out.extend(std::iter::repeat_n(b'\n', usize::from(rows) - 1));
+        out.extend(std::iter::repeat_n(b'\n', usize::from(view.rows()) - 1));
         out.extend(self.fresh());
         out
     }

@@ -30,6 +30,8 @@ const CALM: Duration = Duration::from_millis(250);
 const MUCH_BYTES: u64 = 256 << 10;
 /// Less than this is read when somebody attaches, in a fraction of a millisecond.
 const LITTLE_BYTES: u64 = 64 << 10;
+/// So much is looked at in a row.
+const LOOK_BYTES: u64 = 16 << 10;
 /// Answers that a program does not read, beyond which it gets no more, in bytes.
 const ANSWERS_MAX: usize = 64 << 10;
 
@@ -77,10 +79,10 @@ impl Terminal {
         self.look_back_at = None;
         let Some(following) = &self.following else { return };
         let is_calm = self.picture.at() - then <= MUCH_BYTES;
-        if !is_calm || !self.picture.look_back(&following.ring, self.policy.replay_lines, LITTLE_BYTES) {
+        if !is_calm || !self.picture.look_back(&following.ring, self.policy.replay_lines, LOOK_BYTES) {
             // Piece by piece, so that others have their turn.
-            let pause = if is_calm { Duration::ZERO } else { CALM };
-            self.look_back_at = Some((now + pause, self.picture.at()));
+            let next = if is_calm { (now, then) } else { (now + CALM, self.picture.at()) };
+            self.look_back_at = Some(next);
         }
     }
 
@@ -236,8 +238,8 @@ impl Terminal {
     /// The first thing that a fresh client sees.
     pub(super) fn open(&mut self, id: ViewerId) {
         let Some(following) = &self.following else { return };
-        let rows = self.members.get(&id).map_or(self.size, |member| member.size).rows();
-        let opening = self.picture.opening(&following.ring, self.policy.replay_lines, rows);
+        let view = self.members.get(&id).map_or(self.size, |member| member.size);
+        let opening = self.picture.opening(&following.ring, self.policy.replay_lines, view);
         self.start(id, opening, false);
     }
 

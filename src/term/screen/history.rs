@@ -6,6 +6,10 @@ use super::grid::Grid;
 use super::links::Links;
 use super::paint;
 use super::style::Styles;
+use crate::text::last_lines;
+
+/// Where only the newest lines are wanted, half of it is kept at least.
+const TRIM_BYTES: usize = 4 << 20;
 
 /// How lines are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +65,21 @@ impl History {
         if !goes_on {
             self.out.push(b'\n');
         }
+        if self.out.len() >= TRIM_BYTES && self.most != usize::MAX {
+            self.trim();
+        }
+    }
+
+    /// A few bytes can make many lines leave.
+    fn trim(&mut self) {
+        let kept = last_lines(&self.out, self.most.saturating_add(1)).len();
+        let start = if kept <= TRIM_BYTES / 2 {
+            self.out.len() - kept
+        } else {
+            let half = self.out.len() - TRIM_BYTES / 2;
+            self.out[half..].iter().position(|&byte| byte == b'\n').map_or(self.out.len(), |end| half + end + 1)
+        };
+        self.out.drain(..start);
     }
 }
 

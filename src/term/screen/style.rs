@@ -120,11 +120,19 @@ pub struct Styles {
     cache: [(Style, u32); CACHE],
     /// How many may be in use before the next sweep.
     sweep_at: usize,
+    /// Styles that there was no room for since the last one.
+    refused: u32,
 }
 
 impl Styles {
     pub fn new() -> Self {
-        Self { table: Vec::new(), free: Vec::new(), cache: [(Style::default(), 0); CACHE], sweep_at: SWEEP_LEAST }
+        Self {
+            table: Vec::new(),
+            free: Vec::new(),
+            cache: [(Style::default(), 0); CACHE],
+            sweep_at: SWEEP_LEAST,
+            refused: 0,
+        }
     }
 
     pub fn get(&self, word: u32) -> Style {
@@ -133,7 +141,8 @@ impl Styles {
 
     /// Whether unused styles should be swept before the next [`word`](Self::word).
     pub fn is_crowded(&self) -> bool {
-        self.free.is_empty() && self.table.len() >= self.sweep_at
+        const REFUSED: u32 = 4096;
+        self.free.is_empty() && self.table.len() >= self.sweep_at || self.refused >= REFUSED
     }
 
     pub fn word(&mut self, style: Style) -> u32 {
@@ -146,7 +155,10 @@ impl Styles {
         }
         let word = match self.free.pop() {
             Some(word) => word,
-            None if self.table.len() >= STYLES_MAX => return style.simplified().pack(),
+            None if self.table.len() >= STYLES_MAX => {
+                self.refused += 1;
+                return style.simplified().pack();
+            }
             None => {
                 self.table.push(style);
                 TABLE | (self.table.len() - 1) as u32
@@ -162,6 +174,7 @@ impl Styles {
         let mut used = vec![false; self.table.len()];
         words.filter(|word| word & TABLE != 0).for_each(|word| used[(word & !TABLE) as usize] = true);
         self.free.clear();
+        self.refused = 0;
         for (at, style) in self.table.iter_mut().enumerate().filter(|(at, _)| !used[*at]) {
             self.free.push(TABLE | at as u32);
             *style = Style::default();

@@ -203,6 +203,17 @@ fn what_was_never_written_is_passed_over_in_lines_that_are_kept() {
 }
 
 #[test]
+fn a_few_bytes_that_make_many_lines_leave_fill_no_memory() {
+    let mut screen = Screen::new(WinSize::clamped(50, 200));
+    screen.keep_history(Form::Ansi, 100);
+    screen.feed(&b"\x1b#8\x1b[50S".repeat(1000), &mut Heard::default());
+    let history = screen.take_history();
+    assert!(history.len() <= 5 << 20, "{} bytes", history.len());
+    assert!(history.ends_with(format!("\n{}\n", "E".repeat(200)).as_bytes()));
+    assert!(history.split(|&b| b == b'\n').count() > 100);
+}
+
+#[test]
 fn lines_that_are_scrolled_away_can_be_kept() {
     let mut screen = Screen::new(WinSize::clamped(3, 5));
     screen.keep_history(Form::Plain, usize::MAX);
