@@ -25,7 +25,7 @@ pub const PROTECTED: u16 = 256;
 /// Most styles that the table holds; more lose their true colours.
 const STYLES_MAX: usize = 1 << 17;
 /// New styles between two sweeps, at least.
-const SWEEP_LEAST: usize = 512;
+const SWEEP_LEAST: usize = 256;
 const TABLE: u32 = 1 << 31;
 const FLAGS_SHIFT: u32 = 18;
 const UNDERLINED: u32 = 1 << 30;

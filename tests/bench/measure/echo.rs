@@ -65,7 +65,7 @@ fn rows(series: &[Series]) -> Vec<Row> {
     let (coop, others) = (&series[0], &series[1..]);
     let mut rows = Vec::new();
     for other in others {
-        let bar = if other.name == "tmux" { Bar::AtMost(1.6) } else { Bar::Report };
+        let bar = if other.name == "tmux" { Bar::AtMost(1.25) } else { Bar::Report };
         rows.push(Row::compared("key echo, p50", coop, other, (median, report::micros), bar));
         rows.push(Row::compared("key echo, p99", coop, other, (p99, report::micros), bar));
     }

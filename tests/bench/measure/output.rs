@@ -59,7 +59,7 @@ fn one_kind(world: &World, kind: Kind) -> Result<Vec<Row>> {
     dtach.map_or(Ok(()), Dtach::end)?;
     let what = format!("{} MB, {}", bytes / 1_000_000, kind.name());
     let row = |other, bar| Row::compared(&what, &series[0], other, (median, report::megabytes_a_second), bar);
-    Ok(vec![row(&series[1], Bar::AtLeast(0.8)), row(&series[2], Bar::Report)])
+    Ok(vec![row(&series[1], Bar::AtLeast(0.9)), row(&series[2], Bar::Report)])
 }
 
 /// The program on the terminal itself, with nothing in between: what the kernel allows.
