@@ -106,6 +106,13 @@ impl Terminal {
                 heard = buffer[..count].contains(&PROBE);
             }
         }
+        self.settle()
+    }
+
+    /// Throws away what still comes, until nothing does.
+    pub fn settle(&mut self) -> Result<()> {
+        let deadline = Instant::now() + run::LIMIT;
+        let mut buffer = [0; 16 * 1024];
         while self.read(&mut buffer, Instant::now() + SILENCE)?.is_some() {
             if Instant::now() > deadline {
                 return Err(Trouble::new(format!("{}: not silent after {:?}", self.what, run::LIMIT)));

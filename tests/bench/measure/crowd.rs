@@ -81,8 +81,10 @@ impl Crowd {
             for viewer in &mut self.viewers {
                 scope.spawn(|| drain(viewer, &done));
             }
+            // tmux draws the end of the last stream more than once.
+            let settled = self.typist.settle();
             let started = Instant::now();
-            let seen = output::pour_until_end(&mut self.typist);
+            let seen = settled.and_then(|()| output::pour_until_end(&mut self.typist));
             let seconds = started.elapsed().as_secs_f64();
             done.store(true, Ordering::SeqCst);
             seen.map(|()| vec![seconds])
