@@ -92,7 +92,6 @@ impl Screen {
     }
 
     fn print_ascii(&mut self, mut text: &[u8]) {
-        let style = self.word();
         let cols = self.cols;
         while !text.is_empty() {
             if self.x >= cols {
@@ -103,6 +102,8 @@ impl Screen {
                     text = &text[text.len() - 1..];
                 }
             }
+            // Only now: the row that a wrap brings in has a style of its own, for which unused ones may be swept.
+            let style = self.word();
             let (x, y) = (self.x, self.y);
             let (now, rest) = text.split_at(text.len().min(cols - x));
             let cells = &mut self.buffers[self.active].grid.row_mut(y)[x..x + now.len()];

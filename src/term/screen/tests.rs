@@ -307,3 +307,18 @@ proptest! {
         whole.feed(&stream, &mut Heard::default());
     }
 }
+
+#[test]
+fn a_style_is_kept_while_the_line_before_it_scrolls_away() {
+    let mut screen = Screen::new(WinSize::clamped(2, 4));
+    for n in 0..5_000_u32 {
+        let [_, r, g, b] = (n + 1).to_be_bytes();
+        // Behind a wrap that is pending on the last row, so that a row in the new background comes in first.
+        let other = if n % 3 == 0 { format!("\x1b[1;1H\x1b[38;2;8;{g};{b}mo") } else { String::new() };
+        let output = format!("{other}\x1b[m\x1b[2;4Hx\x1b[38;2;9;{g};{b}m\x1b[48;2;{r};{g};{b}myz");
+        screen.feed(output.as_bytes(), &mut Heard::default());
+        let cell = screen.grid().row(1)[0];
+        let style = screen.styles.get(cell.style);
+        assert_eq!(style.fg & 0xff_ffff, 9 << 16 | u32::from(g) << 8 | u32::from(b), "style {n}");
+    }
+}
