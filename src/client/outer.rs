@@ -9,6 +9,7 @@ use crate::term::activity::status;
 use crate::term::replies::Colour;
 use crate::term::replies::Reply;
 use crate::term::replies::Rgb;
+use crate::term::screen::SpecialColours;
 use std::ffi::OsStr;
 use std::time::Duration;
 use std::time::Instant;
@@ -18,13 +19,10 @@ pub const QUESTIONS: &[u8] = b"\x1b]10;?\x1b\\\x1b]11;?\x1b\\\x1b]12;?\x1b\\\x1b
 /// A terminal that has not answered by then does not.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// Foreground, background and cursor, as far as they are known.
-pub type Colours = [Option<[u8; 3]>; 3];
-
 pub struct Outer {
     /// Since when an answer is awaited.
     asked: Option<Instant>,
-    colours: Colours,
+    colours: SpecialColours,
     /// It understands OSC 7501.
     shows_status: bool,
     /// It understands OSC 9, as its name says.
@@ -43,7 +41,7 @@ impl Outer {
             is("TERM_PROGRAM", &["iTerm.app", "WezTerm", "ghostty"]) || is("TERM", &["xterm-kitty", "xterm-ghostty"]);
         Self {
             asked: None,
-            colours: Colours::default(),
+            colours: SpecialColours::default(),
             shows_status: false,
             notifies,
             activity: Activity::default(),
@@ -67,7 +65,7 @@ impl Outer {
     }
 
     /// Takes its answers; the colours, if they told any.
-    pub fn hear(&mut self, replies: &[Reply]) -> Option<Colours> {
+    pub fn hear(&mut self, replies: &[Reply]) -> Option<SpecialColours> {
         let before = self.colours;
         for reply in replies {
             match reply {
@@ -82,7 +80,7 @@ impl Outer {
         (self.colours != before).then_some(self.colours)
     }
 
-    pub fn colours(&self) -> Option<Colours> {
+    pub fn colours(&self) -> Option<SpecialColours> {
         Some(self.colours).filter(|colours| colours.iter().any(Option::is_some))
     }
 

@@ -4,6 +4,7 @@ use crate::name::WinSize;
 use crate::proto::door::Attached;
 use crate::proto::door::DaemonSays;
 use crate::session::fanout::ViewerId;
+use crate::term::screen::SpecialColours;
 use std::os::fd::OwnedFd;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -44,7 +45,7 @@ pub enum FromViewer {
     /// Of its terminal: foreground, background and cursor.
     Colours {
         id: ViewerId,
-        colours: [Option<[u8; 3]>; 3],
+        colours: SpecialColours,
     },
     Detach {
         id: ViewerId,
@@ -86,7 +87,7 @@ impl Viewer {
         self.terminal.send(FromViewer::Typing { id: self.id }).await.is_ok()
     }
 
-    pub async fn colours(&self, colours: [Option<[u8; 3]>; 3]) -> bool {
+    pub async fn colours(&self, colours: SpecialColours) -> bool {
         self.terminal.send(FromViewer::Colours { id: self.id, colours }).await.is_ok()
     }
 

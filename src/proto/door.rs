@@ -9,6 +9,7 @@ use crate::session::spec::SessionSpec;
 use crate::session::state::Exit;
 use crate::session::state::State;
 use crate::term::activity::Activity;
+use crate::term::screen::SpecialColours;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -340,7 +341,7 @@ pub enum ClientSays {
     Typing,
     /// What the user's terminal says of its colours: foreground, background and cursor, red, green and blue each.
     Colours {
-        colours: [Option<[u8; 3]>; 3],
+        colours: SpecialColours,
     },
     Detach,
 }

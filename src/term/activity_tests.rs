@@ -369,3 +369,26 @@ proptest! {
         prop_assert_eq!(settled, monitor.activity().clone());
     }
 }
+
+#[test]
+fn what_a_terminal_is_told_means_the_same_there() {
+    let reason = |kind, app: Option<&str>, text| {
+        Activity::Waiting(Reason { kind, app: app.map(PlainText::new), text: PlainText::new(text) })
+    };
+    let activities = [
+        Activity::Working,
+        Activity::Idle,
+        Activity::Done,
+        reason(Some(Kind::Permission), Some("claude"), "Run `ls`?"),
+        reason(Some(Kind::Question), None, "Wörter, 日本語"),
+        reason(Some(Kind::Auth), None, ""),
+        reason(Some(Kind::Error), None, "a"),
+    ];
+    for activity in activities {
+        let sequence = status::sequence(&activity);
+        let payload = sequence.strip_prefix("\x1b]7501;").and_then(|rest| rest.strip_suffix("\x1b\\")).unwrap();
+        let mut monitor = ActivityMonitor::default();
+        monitor.on_status(payload.as_bytes(), at(0));
+        assert_eq!(*monitor.activity(), activity, "{payload}");
+    }
+}

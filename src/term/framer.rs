@@ -150,10 +150,10 @@ impl Framer {
                     act(&bytes[..ascii], What::Text { is_ascii: true });
                 } else {
                     let length = text::length(bytes, ascii);
-                    *chunk = &bytes[length..];
                     if length == 0 {
                         return false;
                     }
+                    *chunk = &bytes[length..];
                     act(&bytes[..length], What::Text { is_ascii: false });
                 }
             }

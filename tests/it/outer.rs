@@ -11,6 +11,9 @@ use std::fs;
 
 /// Asks for the background again and again, and keeps what it is told in the file `told`.
 const ASKS: &str = r"stty raw -echo; (while :; do printf '\033]11;?\033\\'; sleep 0.05; done) & exec cat > told";
+/// Waits for somebody as Gemini CLI says it, once the file `go` is there: a key that is typed just before would count as
+/// the answer.
+const CALLS: &str = r"until test -e go; do sleep 0.01; done; printf '\033]2;Action Required\007asked'; exec sleep 1000";
 pub const ASKED_BY_COOP: &str = "\x1b]10;?\x1b\\\x1b]11;?\x1b\\\x1b]12;?\x1b\\\x1b]7501;?\x1b\\\x1b[c";
 const ATTRIBUTES: &str = "\x1b[?62;22c";
 
@@ -63,28 +66,28 @@ fn a_terminals_answers_do_not_reach_who_has_it_next() {
 #[test]
 fn a_terminal_that_understands_program_status_is_told_what_the_program_is_at() {
     let home = Home::new();
-    let mut terminal =
-        home.terminal(&["--", "sh", "-c", r"read x; sleep 0.5; printf '\033]2;Action Required\007'; exec sleep 1000"]);
+    let mut terminal = home.terminal(&["--", "sh", "-c", CALLS]);
     wait_for_questions(&terminal);
-    terminal.type_keys(&format!("\x1b]7501;?\x1b\\{ATTRIBUTES}\r"));
+    terminal.type_keys(&format!("\x1b]7501;?\x1b\\{ATTRIBUTES}"));
+    terminal.wait_for_written("\x1b]7501;state=");
+    home.put("go", b"");
     // "Action Required" in base64.
-    terminal.wait_for_written("\x1b]7501;state=blocked:msg=QWN0aW9uIFJlcXVpcmVk\x1b\\");
+    let report = "\x1b]7501;state=blocked:msg=QWN0aW9uIFJlcXVpcmVk\x1b\\";
+    terminal.wait_for_written(report);
     terminal.type_keys(DETACH);
     assert_eq!(terminal.exit_code(LIMIT), 0);
-    assert!(terminal.text().contains("\x1b]7501;state=clear\x1b\\"), "{:?}", terminal.text());
+    let text = terminal.text();
+    let last = text.rsplit(report).next().unwrap_or_default();
+    assert!(last.contains("\x1b]7501;state=clear\x1b\\"), "{last:?}");
 }
 
 #[test]
 fn a_terminal_that_does_not_understand_program_status_gets_none() {
     let home = Home::new();
-    let mut terminal = home.terminal(&[
-        "--",
-        "sh",
-        "-c",
-        r"read x; sleep 0.5; printf '\033]2;Action Required\007asked'; exec sleep 1000",
-    ]);
+    let mut terminal = home.terminal(&["--", "sh", "-c", CALLS]);
     wait_for_questions(&terminal);
-    terminal.type_keys(&format!("{ATTRIBUTES}\r"));
+    terminal.type_keys(ATTRIBUTES);
+    home.put("go", b"");
     terminal.wait_for_text("asked", LIMIT);
     wait_until("waiting", LIMIT, || (home.screen("work")["activity"] == "waiting").then_some(()));
     terminal.type_keys(DETACH);
@@ -95,8 +98,8 @@ fn a_terminal_that_does_not_understand_program_status_gets_none() {
 #[test]
 fn a_terminal_that_shows_notifications_is_told_when_somebody_is_waited_for() {
     let home = Home::new();
-    let mut command =
-        home.on_terminal(binary(), &["--", "sh", "-c", r"printf '\033]2;Action Required\007'; exec sleep 1000"]);
+    home.put("go", b"");
+    let mut command = home.on_terminal(binary(), &["--", "sh", "-c", CALLS]);
     command.env("TERM_PROGRAM", "WezTerm");
     let terminal = Terminal::run(command);
     terminal.wait_for_written("\x1b]9;work: Action Required\x1b\\");

@@ -18,6 +18,7 @@ use crate::session::fanout::ViewerId;
 use crate::session::fanout::ViewerKind;
 use crate::session::spec::SizePolicy;
 use crate::sys::pty;
+use crate::term::screen::SpecialColours;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
 
@@ -141,7 +142,7 @@ impl Terminal {
     }
 
     /// Programs that ask hear the colours of the terminal that came last, and keep them when it has gone.
-    pub(super) fn on_colours(&mut self, id: ViewerId, colours: [Option<[u8; 3]>; 3]) {
+    pub(super) fn on_colours(&mut self, id: ViewerId, colours: SpecialColours) {
         if self.members.get(&id).is_some_and(|member| member.role == Role::Terminal) {
             self.picture.set_outer_colours(colours);
         }

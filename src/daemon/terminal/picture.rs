@@ -12,6 +12,7 @@ use crate::sys::ring::Taken;
 use crate::term::screen::Heard;
 use crate::term::screen::Screen;
 use crate::term::screen::Signal;
+use crate::term::screen::SpecialColours;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
@@ -36,7 +37,7 @@ pub struct Picture {
     /// Screens of earlier moments whose offsets are still in the ring, oldest first.
     bases: VecDeque<Checkpoint>,
     sizes: Sizes,
-    outer_colours: [Option<[u8; 3]>; 3],
+    outer_colours: SpecialColours,
     /// The lines that have left the screen, as far as they were asked for.
     past: Option<Past>,
     heard: Heard,
@@ -157,7 +158,7 @@ impl Picture {
     }
 
     /// Of the terminals that this one is shown in.
-    pub fn set_outer_colours(&mut self, colours: [Option<[u8; 3]>; 3]) {
+    pub fn set_outer_colours(&mut self, colours: SpecialColours) {
         self.outer_colours = colours;
         self.screen.set_outer_colours(colours);
     }

@@ -3,12 +3,15 @@
 /// Light grey on black, until a client's terminal is known.
 const DEFAULTS: [[u8; 3]; 3] = [[0xd3; 3], [0; 3], [0xd3; 3]];
 
+/// Foreground, background and cursor as red, green and blue, where they are known.
+pub type Special = [Option<[u8; 3]>; 3];
+
 #[derive(Clone, Debug, Default)]
 pub struct Colours {
     /// Those of the client's terminal.
-    pub outer: [Option<[u8; 3]>; 3],
-    /// Foreground, background and cursor, where the program has set them.
-    pub set: [Option<[u8; 3]>; 3],
+    pub outer: Special,
+    /// Those that the program has set.
+    pub set: Special,
     /// 256 of them once one was set.
     palette: Vec<Option<[u8; 3]>>,
 }

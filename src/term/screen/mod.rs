@@ -35,6 +35,7 @@ mod snapshot;
 mod style;
 mod width;
 
+pub use colours::Special as SpecialColours;
 pub use heard::Heard;
 pub use heard::Signal;
 pub use history::Form;
@@ -253,7 +254,7 @@ impl Screen {
 
     /// Foreground, background and cursor of the terminal that this one is shown in: what a program hears that asks, unless
     /// it has set others.
-    pub fn set_outer_colours(&mut self, colours: [Option<[u8; 3]>; 3]) {
+    pub fn set_outer_colours(&mut self, colours: SpecialColours) {
         self.colours.outer = colours;
     }
 
