@@ -230,7 +230,9 @@ fn a_kill_is_carried_through_when_the_daemon_dies_in_its_midst() {
     processes::send(home.daemon(), Signal::SIGKILL);
     kill.end();
     wait_until("the session's end", LIMIT, || home.rows().is_empty().then_some(()));
-    assert_eq!(fs::read_dir(home.coop_home().join("sessions")).unwrap().count(), 0);
+    // It is listed no more as soon as its files begin to go.
+    let sessions = home.coop_home().join("sessions");
+    wait_until("the end of its files", LIMIT, || (fs::read_dir(&sessions).unwrap().count() == 0).then_some(()));
 }
 
 #[test]
