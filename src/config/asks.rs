@@ -5,6 +5,7 @@ use crate::config::layer::EnvValue;
 use crate::config::layer::HostPath;
 use crate::config::layer::Layer;
 use crate::config::layer::MountTarget;
+use crate::config::limits::LimitsSaid;
 use crate::config::settings::Config;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
@@ -49,6 +50,13 @@ pub enum Ask {
     SharedPersist,
     /// One more directory that is shared with the user's other sessions.
     SharedPath(PathBuf),
+    /// Programs make namespaces and mounts, with all the parts of the kernel that this opens to them.
+    Nesting,
+    /// More of the machine than the user's own settings give.
+    Limit {
+        key: &'static str,
+        value: String,
+    },
 }
 
 /// Lists what `project` (a Coopfile in the directory `project_dir`) wants and `mine`, the built-in and the user's own
@@ -64,7 +72,24 @@ pub fn asks(project: &Layer, project_dir: &Path, mine: &Config) -> Vec<Ask> {
         wanted.push(Ask::Clipboard);
     }
     wanted.extend(shared(project, mine));
+    if project.nesting == Some(true) && !mine.nesting {
+        wanted.push(Ask::Nesting);
+    }
+    let limits = said_over(project, mine).above(&mine.limits);
+    wanted.extend(limits.into_iter().map(|(key, value)| Ask::Limit { key, value }));
     wanted
+}
+
+/// The limits that hold with the project's laid over the user's.
+fn said_over(project: &Layer, mine: &Config) -> LimitsSaid {
+    let (said, mine) = (&project.limits, mine.limits);
+    LimitsSaid {
+        memory: said.memory.unwrap_or(mine.memory),
+        pids: said.pids.unwrap_or(mine.pids),
+        cpus: said.cpus.unwrap_or(mine.cpus),
+        disk: said.disk.unwrap_or(mine.disk),
+        open_files: said.open_files.unwrap_or(mine.open_files),
+    }
 }
 
 fn commands(project: &Layer, mine: &Config) -> Vec<Ask> {
@@ -149,6 +174,8 @@ impl Ask {
             Self::Clipboard => "change your terminal's clipboard".to_owned(),
             Self::SharedPersist => "share agent logins and settings with your other projects".to_owned(),
             Self::SharedPath(path) => format!("share ~/{} with your other projects", path.display()),
+            Self::Nesting => "make namespaces and mounts of its own ([sandbox] nesting)".to_owned(),
+            Self::Limit { key, value } => format!("have {value} as its limit of {key}"),
         }
     }
 }
@@ -260,6 +287,13 @@ mod tests {
             shell = '/p/sh'
             persist_scope = 'user'
             persist = ['.claude', '.bashrc']
+            [sandbox]
+            nesting = true
+            [limits]
+            memory = '100%'
+            pids = 100
+            cpus = 1.5
+            open_files = 100000
         ";
         let expected = [
             "run: './run me' --yes ''",
@@ -274,6 +308,9 @@ mod tests {
             "use your host's network, with everything it can reach",
             "share agent logins and settings with your other projects",
             "share ~/.bashrc with your other projects",
+            "make namespaces and mounts of its own ([sandbox] nesting)",
+            "have 100% as its limit of memory",
+            "have 100000 as its limit of open_files",
         ];
         assert_eq!(asked(greedy, "[network]\nmode = 'none'"), expected);
     }

@@ -4,6 +4,7 @@ use crate::config::error::ConfigError;
 use crate::config::error::Fault;
 use crate::config::layer::HostPath;
 use crate::config::layer::Layer;
+use crate::config::limits;
 use crate::config::settings::REPLAY_LINES_MAX;
 use crate::config::settings::RESTART_DELAY_MAX_MS;
 use crate::config::value;
@@ -59,6 +60,17 @@ static KEYS: &[(&str, Entry)] = &[
     ("env", Entry::Map(env_entry)),
     ("mounts", Entry::Map(mount_entry)),
     ("network", Entry::Section(&[("mode", Entry::Value(|to, node| set(&mut to.network, node.parse(value::network))))])),
+    ("sandbox", Entry::Section(&[("nesting", Entry::Value(|to, node| set(&mut to.nesting, node.boolean())))])),
+    (
+        "limits",
+        Entry::Section(&[
+            ("memory", Entry::Value(|to, node| set(&mut to.limits.memory, node.parse(limits::amount)))),
+            ("pids", Entry::Value(|to, node| set(&mut to.limits.pids, node.count(limits::pids)))),
+            ("cpus", Entry::Value(|to, node| set(&mut to.limits.cpus, node.count(limits::cpus)))),
+            ("disk", Entry::Value(|to, node| set(&mut to.limits.disk, node.parse(limits::amount)))),
+            ("open_files", Entry::Value(|to, node| set(&mut to.limits.open_files, node.count(limits::open_files)))),
+        ]),
+    ),
     (
         "session",
         Entry::Section(&[
@@ -269,12 +281,29 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// A number, with a fraction or without, or the word for none.
+    fn count<T>(&self, read: impl Fn(Option<f64>) -> Result<T, value::Reason>) -> Result<T, Refusal> {
+        let number = match self.value.get_ref() {
+            DeValue::Integer(written) => i64::from_str_radix(written.as_str(), written.radix()).ok().map(precise),
+            DeValue::Float(written) => written.as_str().parse().ok(),
+            DeValue::String(word) if word == limits::UNLIMITED => return read(None).map_err(Refusal::here),
+            _ => return Err(self.of_type("a number or \"unlimited\"")),
+        };
+        let number = number.ok_or_else(|| Refusal::here("is no number that this machine could have".to_owned()))?;
+        read(Some(number)).map_err(Refusal::here)
+    }
+
     fn boolean(&self) -> Result<bool, Refusal> {
         match self.value.get_ref() {
             DeValue::Boolean(value) => Ok(*value),
             _ => Err(self.of_type("true or false")),
         }
     }
+}
+
+#[allow(clippy::cast_precision_loss)] // beyond 2^53 it is beyond every limit, too
+fn precise(number: i64) -> f64 {
+    number as f64
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crate::config::error::ConfigError;
 use crate::config::keys;
+use crate::config::limits::LimitsLayer;
 use crate::name::Secret;
 use crate::session::spec::DetachKey;
 use crate::session::spec::NetworkMode;
@@ -37,6 +38,9 @@ pub struct Layer {
     pub replay_lines: Option<u32>,
     pub size: Option<SizePolicy>,
     pub clipboard: Option<bool>,
+    /// `[sandbox] nesting`
+    pub nesting: Option<bool>,
+    pub limits: LimitsLayer,
 }
 
 /// A path on the host, as far as it is known without asking the host. A `..` takes back the word before it *as written*,
@@ -91,6 +95,8 @@ impl Layer {
             replay_lines: self.replay_lines.or(below.replay_lines),
             size: self.size.or(below.size),
             clipboard: self.clipboard.or(below.clipboard),
+            nesting: self.nesting.or(below.nesting),
+            limits: self.limits.over(below.limits),
         }
     }
 }

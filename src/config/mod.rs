@@ -6,5 +6,6 @@ pub mod error;
 pub mod gitconfig;
 pub mod keys;
 pub mod layer;
+pub mod limits;
 pub mod settings;
 pub mod value;

@@ -4,6 +4,7 @@ use crate::config::layer::EnvValue;
 use crate::config::layer::HostPath;
 use crate::config::layer::Layer;
 use crate::config::layer::MountTarget;
+use crate::config::limits::LimitsSaid;
 use crate::session::spec::DetachKey;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::PersistScope;
@@ -63,6 +64,8 @@ pub struct Config {
     pub shell: String,
     pub detach_key: DetachKey,
     pub terminals: TerminalPolicy,
+    pub nesting: bool,
+    pub limits: LimitsSaid,
 }
 
 impl Config {
@@ -92,6 +95,8 @@ impl Config {
                 size: said.size.unwrap_or(terminals.size),
                 clipboard: said.clipboard.unwrap_or(terminals.clipboard),
             },
+            nesting: said.nesting.unwrap_or(false),
+            limits: said.limits.resolve(),
         }
     }
 }

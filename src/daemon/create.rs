@@ -11,11 +11,15 @@ use crate::proto::control::FromInit;
 use crate::proto::control::ToInit;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use crate::sandbox::groups::Controller;
+use crate::sandbox::groups::Group;
+use crate::sandbox::groups::Groups;
 use crate::sandbox::plan::Places;
 use crate::sandbox::prepare;
 use crate::session::spec::BoxSpec;
 use crate::session::spec::NetworkMode;
 use crate::session::spec::SessionSpec;
+use crate::sys::memory;
 use crate::sys::process;
 use crate::sys::socket;
 use nix::sys::signal::Signal;
@@ -23,13 +27,16 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OnceCell;
 
 /// Building a box takes a millisecond or two; on a machine that thrashes it may take long, but not for ever.
 const BUILD_LIMIT: Duration = Duration::from_secs(30);
@@ -40,6 +47,17 @@ pub struct Born {
     pub link: Link,
     pub pidfd: OwnedFd,
     pub pid: i32,
+}
+
+/// What a daemon has for all of its boxes.
+#[derive(Clone, Debug)]
+pub struct Means {
+    pub home: CoopHome,
+    /// The soft limit of open files that the daemon was started with.
+    pub open_files: u64,
+    pub groups: Arc<Groups>,
+    /// What inits run from, from the first box on.
+    pub program: Arc<OnceCell<OwnedFd>>,
 }
 
 /// The file that makes a directory a session's. It holds no secret.
@@ -65,13 +83,8 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> io::Result<Option<T>> {
 }
 
 /// Starts the init, lets it build the box and start the agent.
-pub async fn create(
-    home: &CoopHome,
-    session: &SessionSpec,
-    boxed: BoxSpec,
-    size: WinSize,
-    open_files: u64,
-) -> Result<Born, Refusal> {
+pub async fn create(means: &Means, session: &SessionSpec, boxed: BoxSpec, size: WinSize) -> Result<Born, Refusal> {
+    let home = &means.home;
     // Real paths, so that binds below them can insist on meeting no link.
     let root = fs::canonicalize(home.root()).map_err(|error| cannot_write(home.root(), &error))?;
     if root.to_str().is_none() {
@@ -80,14 +93,25 @@ pub async fn create(
     }
     let directory = CoopHome::new(root.clone(), None).session(&session.name);
     // First the process, then the directories: it needs as long to start as they need to be made.
-    let control = spawn_stage1(home, session, boxed.network).map_err(|error| cannot_start(&error))?;
+    let program = means.program.get_or_try_init(|| async { memory::sealed_program() }).await;
+    let control = program
+        .and_then(|program| spawn_stage1(program, home, session, boxed.network))
+        .map_err(|error| cannot_start(&error))?;
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
     let places = Places { session: &directory, coop_home: &root, hostname: session.name.as_str() };
     prepare_directory(&directory, session).map_err(|error| cannot_write(&directory, &error))?;
     prepare::prepare(&boxed, &session.persist, &places).map_err(|failed| cannot_write(&directory, &failed.error))?;
-    let build = Build { session: session.clone(), boxed, directory, coop_home: root, open_files };
+    let group = means.groups.make(&session.name, &boxed.limits).map_err(|error| cannot_limit(&error))?;
+    let build = Build {
+        session: session.clone(),
+        boxed,
+        directory,
+        coop_home: root,
+        open_files: means.open_files,
+        memory_is_held: means.groups.holds(Controller::Memory),
+    };
     let mut forked = None;
-    let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, &build, size, &mut forked)).await {
+    let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, &build, &group, size, &mut forked)).await {
         Ok(result) => result,
         Err(_) => {
             let text = format!("the box was not ready after {} s", BUILD_LIMIT.as_secs());
@@ -115,6 +139,11 @@ fn cannot_write(directory: &Path, error: &io::Error) -> Refusal {
     })
 }
 
+fn cannot_limit(error: &io::Error) -> Refusal {
+    let refusal = Refusal::new(RefusalCode::Box, format!("cannot hold the box to its limits: {error}"));
+    refusal.hinted("`coop doctor` says which limits this machine can hold; [limits] in coop.toml changes them")
+}
+
 fn cannot_start(error: &io::Error) -> Refusal {
     let refusal = Refusal::new(RefusalCode::Box, format!("cannot start the box's init: {error}"));
     match error.raw_os_error() {
@@ -139,9 +168,15 @@ fn prepare_directory(directory: &Path, session: &SessionSpec) -> io::Result<()> 
 }
 
 /// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.
-fn spawn_stage1(home: &CoopHome, session: &SessionSpec, network: NetworkMode) -> io::Result<OwnedFd> {
+fn spawn_stage1(
+    program: &OwnedFd,
+    home: &CoopHome,
+    session: &SessionSpec,
+    network: NetworkMode,
+) -> io::Result<OwnedFd> {
     let (ours, theirs) = socket::message_pair()?;
-    Command::new("/proc/self/exe")
+    // It closes on exec, which is after it has been found.
+    Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
         .arg0("coop-init")
         .arg("__stage1")
         .arg(match network {
@@ -164,12 +199,15 @@ fn spawn_stage1(home: &CoopHome, session: &SessionSpec, network: NetworkMode) ->
 async fn converse(
     link: &Link,
     build: &Build,
+    group: &Group,
     size: WinSize,
     forked: &mut Option<(i32, OwnedFd)>,
 ) -> Result<(), Refusal> {
-    let lost = |error: io::Error| {
-        Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"))
-    };
+    // Before it is told anything the init counts for the box, and so does all that it will start.
+    *forked = Some(await_init(link).await?);
+    if let Some((pid, _)) = forked {
+        group.admit(*pid).map_err(|error| cannot_limit(&error))?;
+    }
     // Both at once: the init finds the second when it is done with the first.
     let spawn = ToInit::Spawn { pty: PtyId::AGENT, argv: build.session.agent.clone(), size };
     let mut sent = link.send_parcel(&ToInit::Build, &control::encode(build)).await;
@@ -180,26 +218,38 @@ async fn converse(
         // It ended early; why, it has said, and that is what is read next.
         tracing::debug!(%error, "the init did not wait for its orders");
     }
-    let mut spawned = false;
-    // On a machine with much to do stage 1 may come to its word only after the init has done all its work.
-    while !(spawned && forked.is_some()) {
-        let (message, fds) = link.receive().await.map_err(lost)?;
+    loop {
+        let (message, _) = link.receive().await.map_err(lost)?;
         match message {
-            FromInit::Forked { pid } => {
-                let no_pidfd = || Refusal::new(RefusalCode::Box, "stage 1 sent no pidfd");
-                *forked = Some((pid, fds.into_iter().next().ok_or_else(no_pidfd)?));
-            }
-            FromInit::Failed { what, hint } => {
-                let mut refusal = Refusal::new(RefusalCode::Box, what);
-                refusal.hint = hint;
-                return Err(refusal);
-            }
+            FromInit::Failed { what, hint } => return Err(failed(what, hint)),
             FromInit::SpawnFailed { why, .. } => {
                 return Err(Refusal::new(RefusalCode::Box, format!("the agent could not be started: {why}")));
             }
-            FromInit::Spawned { .. } => spawned = true,
+            FromInit::Spawned { .. } => return Ok(()),
             _ => {}
         }
     }
-    Ok(())
+}
+
+/// Stage 1's word of the init that it has forked; the init itself says nothing before it is told something.
+async fn await_init(link: &Link) -> Result<(i32, OwnedFd), Refusal> {
+    let (message, fds) = link.receive().await.map_err(lost)?;
+    match message {
+        FromInit::Forked { pid } => {
+            let no_pidfd = || Refusal::new(RefusalCode::Box, "stage 1 sent no pidfd");
+            Ok((pid, fds.into_iter().next().ok_or_else(no_pidfd)?))
+        }
+        FromInit::Failed { what, hint } => Err(failed(what, hint)),
+        _ => Err(Refusal::new(RefusalCode::Box, "stage 1 spoke out of turn")),
+    }
+}
+
+fn failed(what: String, hint: Option<String>) -> Refusal {
+    let mut refusal = Refusal::new(RefusalCode::Box, what);
+    refusal.hint = hint;
+    refusal
+}
+
+fn lost(error: io::Error) -> Refusal {
+    Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"))
 }

@@ -10,6 +10,8 @@ use crate::proto::control::ToInit;
 use crate::sandbox::build;
 use crate::sandbox::explain::SandboxError;
 use crate::sandbox::explain::While;
+use crate::sandbox::filter;
+use crate::sandbox::filter::Strictness;
 use crate::sandbox::plan;
 use crate::sandbox::plan::Places;
 use crate::sandbox::view::HostView;
@@ -17,6 +19,7 @@ use crate::session::spec::NetworkMode;
 use crate::sys::caps;
 use crate::sys::memory;
 use crate::sys::process;
+use crate::sys::seccomp;
 use crate::sys::socket;
 use nix::errno::Errno;
 use std::ffi::CString;
@@ -62,8 +65,20 @@ fn prepare(control: &OwnedFd) -> Result<(Build, Surroundings), SandboxError> {
     if orders.boxed.network == NetworkMode::None {
         crate::sys::net::loopback_up().during(|| "cannot bring up the loopback device".to_owned())?;
     }
+    restrict()?;
     let around = surroundings(&orders)?;
     Ok((orders, around))
+}
+
+/// The init itself, and with it all programs as one: scopes of their own would part a `coop shell` from the agent. They can
+/// signal nothing and connect to no abstract socket outside of the box. Where the kernel has no scopes, the pid namespace
+/// holds the first, and a network namespace the second if there is one; the daemon says so.
+fn restrict() -> Result<(), SandboxError> {
+    caps::no_new_privileges().during(|| "cannot set no_new_privs".to_owned())?;
+    if seccomp::landlock_version() >= seccomp::LANDLOCK_SCOPES {
+        seccomp::scope().during(|| "cannot close the box's scope (Landlock)".to_owned())?;
+    }
+    Ok(())
 }
 
 fn receive_build(control: &OwnedFd) -> Result<Build, SandboxError> {
@@ -106,6 +121,9 @@ fn surroundings(orders: &Build) -> Result<Surroundings, SandboxError> {
         path,
         directory: boxed.workspace.clone(),
         open_files: orders.open_files,
+        limits: boxed.limits,
+        each_memory: !orders.memory_is_held,
+        filter: filter::program(Strictness { nesting: boxed.nesting, root: boxed.user.uid == 0 }),
         inner: None,
     })
 }

@@ -2,9 +2,12 @@
 
 use crate::init::stage1;
 use crate::session::spec::BoxUser;
+use crate::session::spec::Limits;
 use crate::sys::caps;
 use crate::sys::process;
 use crate::sys::pty;
+use crate::sys::seccomp;
+use crate::sys::seccomp::Instruction;
 use crate::sys::socket;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -25,10 +28,6 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
-/// Most files that a program of a box may open. Descriptors in flight are counted per user against the *sender's* limit:
-/// a box that parked as many as the daemon may have would keep the daemon from sending any (ETOOMANYREFS).
-const OPEN_FILES_MAX: u64 = 4096;
-
 /// A program is exec'ed within a millisecond; from a network file system on a bad day within seconds.
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// The child's word that its namespace can be opened. No error's text begins with NUL.
@@ -45,6 +44,11 @@ pub struct Surroundings {
     /// Where programs start.
     pub directory: std::path::PathBuf,
     pub open_files: u64,
+    pub limits: Limits,
+    /// Nothing counts the memory of the box as a whole: each program is held to the limit by itself.
+    pub each_memory: bool,
+    /// The filter of system calls.
+    pub filter: Vec<Instruction>,
     /// The inner user namespace: made by the box's first program, entered by all later ones, so that they see and may
     /// trace each other.
     pub inner: Option<OwnedFd>,
@@ -133,11 +137,7 @@ fn become_program(
     nix::unistd::setsid().map_err(failed("setsid"))?;
     pty::make_controlling(terminal).map_err(failed("cannot take the terminal"))?;
     nix::sys::stat::umask(Mode::from_bits_truncate(0o022));
-    let soft = around.open_files;
-    nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE)
-        .map(|(_, hard)| hard.min(OPEN_FILES_MAX))
-        .and_then(|hard| nix::sys::resource::setrlimit(Resource::RLIMIT_NOFILE, soft.min(hard), hard))
-        .map_err(failed("cannot set the limit of open files"))?;
+    limit(around)?;
     // The inner namespaces: mounts that come along are locked from here on, and nothing here is over the init.
     match &around.inner {
         Some(inner) => {
@@ -155,7 +155,40 @@ fn become_program(
         .map_err(failed(&format!("cannot enter {} in the box", around.directory.display())))?;
     process::reset_signals().map_err(failed("cannot reset signals"))?;
     process::mark_from_close_on_exec(3).map_err(failed("cannot close descriptors"))?;
+    // Last: what stands above may use calls that the program may not.
+    seccomp::load_filter(&around.filter).map_err(failed("cannot load the filter of system calls"))?;
     exec_first(words, candidates, &around.env)
+}
+
+/// While still in the outer namespace: the number of processes is counted for each namespace from the limit that it was
+/// made with, and who is preferred when memory runs out may only be said by a user whom the namespace has.
+fn limit(around: &Surroundings) -> Result<(), SpawnError> {
+    let limits = &around.limits;
+    let lower = |resource, soft: u64, hard: u64, what: &'static str| {
+        nix::sys::resource::getrlimit(resource)
+            .map(|(_, before)| hard.min(before))
+            .and_then(|hard| nix::sys::resource::setrlimit(resource, soft.min(hard), hard))
+            .map_err(failed(what))
+    };
+    let open_files = limits.open_files.unwrap_or(u64::MAX);
+    lower(Resource::RLIMIT_NOFILE, around.open_files, open_files, "cannot set the limit of open files")?;
+    // With 1 nothing is dumped, not even into a program of the host; with 0 that would be started (core(5)).
+    lower(Resource::RLIMIT_CORE, 1, 1, "cannot forbid core dumps")?;
+    if let Some(pids) = limits.pids.map(u64::from) {
+        lower(Resource::RLIMIT_NPROC, pids, pids, "cannot set the limit of processes")?;
+    }
+    if let Some(disk) = limits.disk {
+        lower(Resource::RLIMIT_FSIZE, disk, disk, "cannot set the limit of a file's size")?;
+    }
+    if let Some(memory) = limits.memory.filter(|_| around.each_memory) {
+        // Of data, not of address space: WebAssembly reserves terabytes that it never touches.
+        lower(Resource::RLIMIT_DATA, memory, memory, "cannot set the limit of memory")?;
+    }
+    if around.each_memory {
+        // Before anything of the host's. A kernel without the file has no such preference.
+        std::fs::write("/proc/self/oom_score_adj", "1000").ok();
+    }
+    Ok(())
 }
 
 /// Makes the inner namespace, and waits until the init holds it.

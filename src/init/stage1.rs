@@ -20,7 +20,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 /// The hidden verb that runs the init itself.
-pub const INIT_VERB: &str = "__init";
+const INIT_VERB: &str = "__init";
 
 /// Runs stage 1; returns the process's exit code.
 pub fn run(network: NetworkMode) -> i32 {
@@ -72,6 +72,7 @@ pub fn map_self(inside_uid: u32, inside_gid: u32, outside_uid: u32, outside_gid:
     fs::write("/proc/self/gid_map", format!("{inside_gid} {outside_gid} 1"))
 }
 
+/// What is executed again is the daemon's sealed copy of this binary: see [`crate::sys::memory::sealed_program`].
 fn exec_init() -> std::io::Result<Infallible> {
     nix::unistd::setsid()?;
     Err(Command::new("/proc/self/exe").arg0("coop-init").arg(INIT_VERB).exec())

@@ -1,6 +1,7 @@
 //! Why a session cannot be asked for, and what to do about it.
 
 use crate::config::error::ConfigError;
+use crate::config::limits::Beyond;
 use crate::launch::trust::TrustState;
 use crate::text::printable;
 use std::io;
@@ -52,6 +53,8 @@ pub enum LaunchError {
     NotUtf8 { what: &'static str, path: PathBuf },
     #[error("COOP_HOME is {}, which is no absolute path", shown(path))]
     RelativeHome { path: PathBuf },
+    #[error("{}", beyond.iter().map(|one| format!("{}: {}", one.key, one.reason)).collect::<Vec<_>>().join("; "))]
+    Limits { beyond: Vec<Beyond> },
     #[error("{}: {source}", shown(path))]
     RememberTrust { path: PathBuf, source: io::Error },
 }
@@ -78,6 +81,7 @@ impl LaunchError {
             Self::NoCurrentDirectory => "`cd` to one that exists, or name a directory".to_owned(),
             Self::NotUtf8 { .. } => "rename it, or name it by a path that is UTF-8".to_owned(),
             Self::RelativeHome { .. } => "write the whole path, such as ~/.coop".to_owned(),
+            Self::Limits { .. } => "write less, a percentage, or \"unlimited\"".to_owned(),
             Self::RememberTrust { .. } => "COOP_HOME names another directory for coop's files".to_owned(),
             Self::ReadConfig { .. } | Self::OddConfig { .. } | Self::Config(_) | Self::RefusedMount { .. } => {
                 return None;

@@ -10,6 +10,7 @@ pub mod git_dirs;
 pub mod git_identity;
 pub mod host;
 pub mod install;
+pub mod limits;
 pub mod mounts;
 pub mod tools;
 pub mod trust;
@@ -113,6 +114,8 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         shared,
         env: environment.into_pairs(),
         git_identity: git_identity::of(&workspace, host),
+        nesting: config.nesting,
+        limits: limits::of(&config.limits, &workspace)?,
         workspace,
     };
     Ok(Launch { session, boxed, notes })

@@ -39,6 +39,9 @@ pub struct Build {
     pub coop_home: PathBuf,
     /// The soft limit of open files that programs in the box get.
     pub open_files: u64,
+    /// Control groups hold the box's memory as a whole.
+    #[serde(default)]
+    pub memory_is_held: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -76,7 +76,7 @@ impl Builder {
                 let tree = clones.next().expect("one clone was made for every bind");
                 self.attach(&tree, at)
             }
-            Op::Tmpfs { at, mode, forbid } => self.tmpfs(at, *mode, *forbid),
+            Op::Tmpfs { at, mode, size, forbid } => self.tmpfs(at, *mode, *size, *forbid),
             Op::Proc { at } => {
                 let forbid = Forbid { writing: false, ..Forbid::ALL };
                 // hidepid=4 (ptraceable): what a process may not trace, the init above all, is not even listed.
@@ -84,7 +84,12 @@ impl Builder {
                 proc.and_then(|proc| self.attach(&proc, at))
             }
             Op::DevPts { at } => {
-                let options: &[_] = &[(c"newinstance", None), (c"ptmxmode", Some(c"0666")), (c"mode", Some(c"0620"))];
+                let options: &[_] = &[
+                    (c"newinstance", None),
+                    (c"ptmxmode", Some(c"0666")),
+                    (c"mode", Some(c"0620")),
+                    (c"max", Some(c"256")),
+                ];
                 let forbid = Forbid { set_uid: true, executing: true, ..Forbid::default() };
                 mount::new_filesystem(c"devpts", options, forbid).and_then(|pts| self.attach(&pts, at))
             }
@@ -102,9 +107,10 @@ impl Builder {
         mount::attach(tree, place)
     }
 
-    fn tmpfs(&self, at: &Path, mode: u32, forbid: Forbid) -> nix::Result<()> {
+    fn tmpfs(&self, at: &Path, mode: u32, size: u64, forbid: Forbid) -> nix::Result<()> {
         let mode = CString::new(format!("{mode:o}")).expect("digits hold no NUL");
-        let tmpfs = mount::new_filesystem(c"tmpfs", &[(c"mode", Some(&mode))], forbid)?;
+        let size = CString::new(size.to_string()).expect("digits hold no NUL");
+        let tmpfs = mount::new_filesystem(c"tmpfs", &[(c"mode", Some(&mode)), (c"size", Some(&size))], forbid)?;
         self.attach(&tmpfs, at)
     }
 

@@ -3,6 +3,8 @@
 
 pub mod build;
 pub mod explain;
+pub mod filter;
+pub mod groups;
 pub mod masks;
 pub mod persist;
 pub mod plan;

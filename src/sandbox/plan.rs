@@ -8,6 +8,7 @@ use crate::sandbox::masks;
 use crate::sandbox::view::BaseEntry;
 use crate::sandbox::view::HostView;
 use crate::session::spec::BoxSpec;
+use crate::session::spec::Limits;
 use crate::sys::mount::Forbid;
 use std::path::Path;
 use std::path::PathBuf;
@@ -35,9 +36,11 @@ pub enum Op {
         forbid: Forbid,
         exact: bool,
     },
+    /// `size` in bytes: pages that are written are taken from the box's memory.
     Tmpfs {
         at: PathBuf,
         mode: u32,
+        size: u64,
         forbid: Forbid,
     },
     Proc {
@@ -89,9 +92,9 @@ impl Places<'_> {
 pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
     let mut ops = Vec::with_capacity(96);
     host_base(&mut ops, view);
-    own_places(&mut ops, spec, places);
-    devices(&mut ops);
-    kernel_views(&mut ops);
+    own_places(&mut ops, spec, view, places);
+    devices(&mut ops, spec, view);
+    kernel_views(&mut ops, spec, view);
     etc_files(&mut ops, view, places);
     users_things(&mut ops, spec, view, places);
     for secret in &view.etc_secrets {
@@ -113,17 +116,26 @@ fn host_base(ops: &mut Vec<Op>, view: &HostView) {
     }
 }
 
-fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
+/// Bytes that the box's file systems in memory may take together: half of what it may have of memory, less if one file
+/// may be less. So they never take all of it, whether or not something counts them.
+fn in_memory(limits: &Limits, view: &HostView) -> u64 {
+    let half = limits.memory.map_or(view.memory_bytes, |limit| limit.min(view.memory_bytes)) / 2;
+    // A page at least: with size 0 a tmpfs has no limit.
+    limits.disk.map_or(half, |disk| disk.min(half)).max(1 << 20)
+}
+
+fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Places<'_>) {
     for (at, mode) in [("/home", 0o755), ("/root", 0o700), ("/mnt", 0o755), ("/media", 0o755), ("/srv", 0o755)] {
         ops.push(Op::Directory { at: at.into(), mode });
     }
     let own = Forbid::SET_UID_AND_DEVICES;
-    ops.push(Op::Tmpfs { at: "/tmp".into(), mode: 0o1777, forbid: own });
-    ops.push(Op::Tmpfs { at: "/run".into(), mode: 0o755, forbid: own });
+    let size = |part: u64| in_memory(&spec.limits, view) / part;
+    ops.push(Op::Tmpfs { at: "/tmp".into(), mode: 0o1777, size: size(2), forbid: own });
+    ops.push(Op::Tmpfs { at: "/run".into(), mode: 0o755, size: size(16), forbid: own });
     ops.push(Op::Directory { at: "/run/lock".into(), mode: 0o1777 });
     ops.push(Op::Directory { at: "/run/user".into(), mode: 0o755 });
     ops.push(Op::Directory { at: format!("/run/user/{}", spec.user.uid).into(), mode: 0o700 });
-    ops.push(Op::Tmpfs { at: "/var".into(), mode: 0o755, forbid: own });
+    ops.push(Op::Tmpfs { at: "/var".into(), mode: 0o755, size: size(16), forbid: own });
     for name in ["cache", "lib", "log", "spool"] {
         ops.push(Op::Directory { at: Path::new("/var").join(name), mode: 0o755 });
     }
@@ -132,16 +144,17 @@ fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
     ops.push(Op::Bind { host: places.scratch(), at: "/var/tmp".into(), forbid: own, exact: false });
 }
 
-fn devices(ops: &mut Vec<Op>) {
+fn devices(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
     let dev = Path::new("/dev");
     // Mode 755: with tmpfs's default of 1777 a plain `> /dev/null` is refused (fs.protected_regular).
-    ops.push(Op::Tmpfs { at: dev.into(), mode: 0o755, forbid: Forbid { set_uid: true, ..Forbid::default() } });
     let set_uid_only = Forbid { set_uid: true, ..Forbid::default() };
+    ops.push(Op::Tmpfs { at: dev.into(), mode: 0o755, size: 1 << 20, forbid: set_uid_only });
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
         ops.push(Op::Bind { host: dev.join(name), at: dev.join(name), forbid: set_uid_only, exact: false });
     }
     ops.push(Op::DevPts { at: "/dev/pts".into() });
-    ops.push(Op::Tmpfs { at: "/dev/shm".into(), mode: 0o1777, forbid: Forbid::SET_UID_AND_DEVICES });
+    let size = in_memory(&spec.limits, view) * 3 / 8;
+    ops.push(Op::Tmpfs { at: "/dev/shm".into(), mode: 0o1777, size, forbid: Forbid::SET_UID_AND_DEVICES });
     let links = [
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
@@ -154,12 +167,22 @@ fn devices(ops: &mut Vec<Op>) {
     }
 }
 
-fn kernel_views(ops: &mut Vec<Op>) {
+fn kernel_views(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
     let (proc, sys) = (Path::new("/proc"), Path::new("/sys"));
     ops.push(Op::Proc { at: proc.into() });
-    // The inner namespace is the one; a further one would give capabilities, and mounts of kernel file systems with them.
-    // Before /proc/sys becomes read-only, and before any program runs: it counts for the outer namespace and all below.
-    ops.push(Op::Limit { at: proc.join("sys/user/max_user_namespaces"), value: 1 });
+    // Before /proc/sys becomes read-only, and before any program runs: they count for the outer namespace and all below.
+    let mut limit = |name: &str, value| ops.push(Op::Limit { at: proc.join("sys/user").join(name), value });
+    if spec.nesting {
+        // A cgroup namespace of its own would let it mount the host's hierarchies.
+        limit("max_cgroup_namespaces", 1);
+    } else {
+        // The inner namespace is the one; a further one gives capabilities, and mounts of kernel file systems with them.
+        limit("max_user_namespaces", 1);
+    }
+    // These are counted for the user on the host as well: a box takes half of what there is, so that others have some.
+    for (name, most) in &view.inotify {
+        limit(name, most / 2);
+    }
     ops.extend(masks::PROC_READ_ONLY.iter().map(|name| Op::ReadOnly { at: proc.join(name) }));
     ops.extend(masks::PROC_MASKED.iter().map(|name| Op::Mask { at: proc.join(name) }));
     ops.push(Op::Bind { host: sys.into(), at: sys.into(), forbid: Forbid::ALL, exact: false });

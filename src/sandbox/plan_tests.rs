@@ -17,6 +17,8 @@ fn spec(workspace: &str) -> BoxSpec {
         shared: vec![".claude".into()],
         env: Vec::new(),
         git_identity: GitIdentity::default(),
+        nesting: false,
+        limits: Limits::default(),
     }
 }
 

@@ -12,6 +12,12 @@ use std::path::PathBuf;
 /// Top-level directories of the host that a box sees read-only, where they exist.
 const BASE: &[&str] = &["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc", "opt", "nix"];
 
+/// Limits of a user namespace, and where the host's own for a user stand.
+const INOTIFY: &[(&str, &str)] = &[
+    ("max_inotify_instances", "/proc/sys/fs/inotify/max_user_instances"),
+    ("max_inotify_watches", "/proc/sys/fs/inotify/max_user_watches"),
+];
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BaseEntry {
     Directory,
@@ -34,6 +40,9 @@ pub struct HostView {
     pub tool_links: Vec<(PathBuf, PathBuf)>,
     /// Of [`BoxSpec::hidden`], those that exist.
     pub hidden: Vec<PathBuf>,
+    pub memory_bytes: u64,
+    /// Limits of inotify: the name in `/proc/sys/user`, and what the host gives a user.
+    pub inotify: Vec<(&'static str, u32)>,
 }
 
 impl HostView {
@@ -60,6 +69,11 @@ impl HostView {
         view.tool_links = spec.tools.iter().filter_map(link).collect();
         for path in spec.hidden.iter().map(PathBuf::as_path).chain([coop_home]) {
             view.hidden.extend(real(path)?);
+        }
+        view.memory_bytes = nix::sys::sysinfo::sysinfo().during(what)?.ram_total();
+        for (name, host) in INOTIFY {
+            let most = fs::read_to_string(host).ok().and_then(|text| text.trim().parse().ok());
+            view.inotify.extend(most.map(|most| (*name, most)));
         }
         view.hidden.sort_unstable();
         view.hidden.dedup();

@@ -158,6 +158,26 @@ pub struct BoxSpec {
     pub env: Vec<(String, Secret)>,
     /// `user.name` and `user.email` of the user's git, for the box's own `~/.gitconfig`.
     pub git_identity: GitIdentity,
+    /// Programs may make namespaces and mounts of their own.
+    #[serde(default)]
+    pub nesting: bool,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// What a box may use of its machine, all of its programs together where nothing else is said. `None`: whatever there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes, file systems in memory included.
+    pub memory: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+    /// Thousandths of a processor.
+    pub cpus: Option<u32>,
+    /// Bytes of one file.
+    pub disk: Option<u64>,
+    /// Of one process.
+    pub open_files: Option<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

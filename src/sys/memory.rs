@@ -19,6 +19,7 @@ use std::io::Seek;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
+use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
@@ -106,6 +107,23 @@ pub fn memory_file(name: &CStr, len: u64) -> nix::Result<OwnedFd> {
     let len = i64::try_from(len).map_err(|_| Errno::EFBIG)?;
     nix::unistd::ftruncate(&fd, len)?;
     Ok(fd)
+}
+
+/// A copy in memory of the program that this process runs, which nothing can change any more. A box's init runs from it:
+/// who gets hold of that file, or runs `/proc/self/exe` as a program of the box, has nothing of the host's in hand
+/// (CVE-2019-5736).
+pub fn sealed_program() -> io::Result<OwnedFd> {
+    const MFD_EXEC: libc::c_uint = 0x10; // linux/memfd.h; since 6.3, where a machine may have other files not executable
+    let sealable = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let copy = match memfd_create(c"coop", sealable | MFdFlags::from_bits_retain(MFD_EXEC)) {
+        Err(Errno::EINVAL) => memfd_create(c"coop", sealable),
+        made => made,
+    }?;
+    let mut copy = File::from(copy);
+    io::copy(&mut File::open("/proc/self/exe")?, &mut copy)?;
+    seal(&copy, SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL)?;
+    // A file that is open for writing cannot be executed.
+    File::open(format!("/proc/self/fd/{}", copy.as_raw_fd())).map(OwnedFd::from)
 }
 
 pub fn seal(fd: impl AsFd, seals: SealFlag) -> nix::Result<()> {

@@ -8,6 +8,7 @@ pub mod net;
 pub mod process;
 pub mod pty;
 pub mod ring;
+pub mod seccomp;
 pub mod socket;
 
 /// Turns the result of a raw system call into a `Result`, the way libc's wrappers report errors.

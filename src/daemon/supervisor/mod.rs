@@ -4,6 +4,7 @@ use crate::daemon::adopt::Found;
 use crate::daemon::changes::Changes;
 use crate::daemon::create;
 use crate::daemon::create::Born;
+use crate::daemon::create::Means;
 use crate::daemon::kept;
 use crate::daemon::session::Session;
 use crate::daemon::session::ToSession;
@@ -18,6 +19,7 @@ use crate::proto::door::Kill;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
+use crate::sandbox::groups::Groups;
 use crate::session::spec::AGENT_BYTES_MAX;
 use crate::session::spec::SessionSpec;
 use std::collections::BTreeMap;
@@ -121,7 +123,7 @@ pub struct Supervisor {
     address: mpsc::Sender<ToSupervisor>,
     clients: Arc<Connected>,
     idle_exit: Duration,
-    open_files: u64,
+    means: Means,
     changes: Changes,
     /// Another daemon may take this one's place only by making the socket anew.
     own_socket: Option<(u64, u64)>,
@@ -137,13 +139,18 @@ impl Supervisor {
         let (address, inbox) = mpsc::channel(256);
         let supervisor = Self {
             own_socket: socket_inode(&home),
+            means: Means {
+                groups: Arc::new(Groups::find(home.root())),
+                program: Arc::default(),
+                home: home.clone(),
+                open_files,
+            },
             home,
             sessions: BTreeMap::new(),
             inbox,
             address: address.clone(),
             clients: Arc::new(Connected::default()),
             idle_exit,
-            open_files,
             changes: Changes::default(),
         };
         (supervisor, address)
@@ -248,7 +255,10 @@ impl Supervisor {
                 }
             }
             ToSupervisor::Removing(name) => drop(self.sessions.insert(name, Entry::Removing)),
-            ToSupervisor::Ended { name } => drop(self.sessions.remove(&name)),
+            ToSupervisor::Ended { name } => {
+                self.sessions.remove(&name);
+                self.means.groups.remove(&name);
+            }
             ToSupervisor::IdleExit(after) => self.idle_exit = after,
             ToSupervisor::Shutdown { .. } | ToSupervisor::Displaced(_) => {}
         }
@@ -328,9 +338,9 @@ impl Supervisor {
             name.clone(),
             Entry::Building { session: session.clone(), revived, taken_from, waiting: vec![reply] },
         );
-        let (home, address, open_files) = (self.home.clone(), self.address.clone(), self.open_files);
+        let (means, address) = (self.means.clone(), self.address.clone());
         tokio::spawn(async move {
-            let born = create::create(&home, &session, boxed, size, open_files).await;
+            let born = create::create(&means, &session, boxed, size).await;
             let made = born.map(|born| Box::new(Made { session, born }));
             // A supervisor that is gone leaves the init to the next daemon, which will find it.
             address.send(ToSupervisor::Made { name, made }).await.ok();
@@ -357,6 +367,7 @@ impl Supervisor {
             }
         };
         let Some(refusal) = failed else { return answer() };
+        self.means.groups.remove(&spec.name);
         tracing::warn!(session = %spec.name, error = %refusal, "a session could not be created");
         if revived { answer() } else { self.remove(spec.name, false, |_| answer()) }
     }
