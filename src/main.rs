@@ -70,11 +70,14 @@ fn main() -> ExitCode {
     let verb = words.next();
     let code = match verb.as_deref().and_then(std::ffi::OsStr::to_str) {
         Some("__init") => init::run::run(),
-        Some("__stage1") => init::stage1::run(match words.next().as_deref() {
-            Some(mode) if mode == "host" => session::spec::NetworkMode::Host,
-            // Whatever was meant, the stricter one is safe.
-            _ => session::spec::NetworkMode::None,
-        }),
+        Some("__stage1") => {
+            let network = match words.next().as_deref() {
+                Some(mode) if mode == "host" => session::spec::NetworkMode::Host,
+                // Whatever was meant, the stricter one is safe.
+                _ => session::spec::NetworkMode::None,
+            };
+            init::stage1::run(network, words.next().and_then(|id| id.to_str()?.parse().ok()))
+        }
         Some("__guard") => daemon::guard::run(words.collect()),
         Some("__daemon") => serve::run(words.collect()),
         _ => client::run(),

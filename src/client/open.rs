@@ -120,7 +120,11 @@ fn send(
     size: WinSize,
 ) -> Result<SessionName, Failure> {
     let Launch { session, boxed, .. } = launch;
-    let Created { name, taken_from, .. } = daemon.call(Create { session, boxed, size, renameable })?;
+    let Created { name, taken_from, not_held, .. } = daemon.call(Create { session, boxed, size, renameable })?;
+    if !not_held.is_empty() {
+        let what: Vec<&str> = not_held.iter().map(|one| one.what.as_str()).collect();
+        context.note(&format!("not held on this machine: {} (`coop status`)", what.join(", ")));
+    }
     if let Some(workspace) = taken_from {
         let workspace = workspace.display();
         context.note(&format!("session {name} takes over what the last one of this name, of {workspace}, had kept"));

@@ -12,6 +12,7 @@ use crate::launch::trust;
 use crate::proto::door::DaemonStatus;
 use crate::proto::door::Kept;
 use crate::proto::door::Status;
+use crate::session::spec::NotHeld;
 use crate::text::deceives;
 use serde::Serialize;
 use std::io;
@@ -31,6 +32,8 @@ struct Shown {
     /// As `ls --json` has them.
     sessions: Vec<serde_json::Value>,
     kept: Vec<Kept>,
+    /// What this machine gives no means to hold boxes to.
+    not_held: Vec<NotHeld>,
 }
 
 #[derive(Serialize)]
@@ -100,6 +103,7 @@ fn collect(context: &Context, status: DaemonStatus, coopfile: Coopfile, planned:
         problem,
         sessions: ls::objects(&status.sessions),
         kept: status.kept,
+        not_held: status.not_held,
     }
 }
 
@@ -138,6 +142,9 @@ fn print(out: &mut impl Write, shown: &Shown) -> io::Result<()> {
     if !shown.kept.is_empty() {
         let names: Vec<&str> = shown.kept.iter().map(|kept| kept.name.as_str()).collect();
         writeln!(out, "Kept      {}", fitted(&names.join(" ")))?;
+    }
+    for one in &shown.not_held {
+        writeln!(out, "Not held  {}", fitted(&format!("{}: {}", one.what, one.why)))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! namespace more between itself and us. The daemon then takes a copy of the init's spare socket from the process itself.
 
 use crate::daemon::create::Born;
+use crate::daemon::ids;
 use crate::daemon::link::Link;
 use crate::home::CoopHome;
 use crate::init::SPARE_FD;
@@ -41,7 +42,9 @@ pub struct Found {
 pub fn scan(home: &CoopHome) -> io::Result<Vec<Found>> {
     let own = nix::unistd::geteuid().as_raw();
     let all = procfs::process::all_processes().map_err(io::Error::other)?;
-    let candidates = all.flatten().filter(|process| process.uid().is_ok_and(|uid| uid == own));
+    // Those of a box that root has started are another user's: see `daemon::ids`.
+    let is_ours = |uid: u32| uid == own || (own == 0 && ids::IDS.contains(&uid));
+    let candidates = all.flatten().filter(|process| process.uid().is_ok_and(is_ours));
     Ok(candidates.filter(|process| is_init(process, home)).filter_map(|process| found(&process, home)).collect())
 }
 

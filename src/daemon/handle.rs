@@ -15,6 +15,7 @@ use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
 use crate::proto::door::Shell;
+use crate::session::spec::NotHeld;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -63,6 +64,10 @@ impl Handle {
 
     pub async fn kept(&self) -> Result<Vec<Kept>, Refusal> {
         self.ask(ToSupervisor::Kept).await
+    }
+
+    pub async fn not_held(&self) -> Result<Vec<NotHeld>, Refusal> {
+        self.ask(ToSupervisor::NotHeld).await
     }
 
     pub async fn create(&self, create: Box<Create>) -> Result<Created, Refusal> {

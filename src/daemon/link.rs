@@ -77,6 +77,17 @@ impl Link {
         self.send_with(message, Some(&parcel)).await
     }
 
+    /// Sends the trees of a box's mounts.
+    pub async fn send_trees(&self, trees: &[OwnedFd]) -> io::Result<()> {
+        let message = control::encode(&ToInit::Trees);
+        for some in trees.chunks(control::TREES_MAX) {
+            let raw: Vec<_> = some.iter().map(AsRawFd::as_raw_fd).collect();
+            let send = |socket: &OwnedFd| socket::send_message(socket, &message, &raw, false).map_err(io::Error::from);
+            self.socket.async_io(Interest::WRITABLE, send).await?;
+        }
+        Ok(())
+    }
+
     async fn send_with(&self, message: &ToInit, fd: Option<&OwnedFd>) -> io::Result<()> {
         let mut bytes = control::encode(message);
         let parcel;

@@ -6,6 +6,8 @@ pub mod changes;
 pub mod create;
 pub mod guard;
 pub mod handle;
+pub mod held;
+pub mod ids;
 pub mod kept;
 pub mod link;
 pub mod log;

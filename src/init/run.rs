@@ -15,6 +15,7 @@ use crate::sandbox::filter::Strictness;
 use crate::sandbox::plan;
 use crate::sandbox::plan::Places;
 use crate::sandbox::view::HostView;
+use crate::session::mounting::Op;
 use crate::session::spec::NetworkMode;
 use crate::sys::caps;
 use crate::sys::memory;
@@ -57,10 +58,18 @@ fn prepare(control: &OwnedFd) -> Result<(Build, Surroundings), SandboxError> {
     let orders = receive_build(control)?;
     // Only now, inside the outer user namespace: earlier the maps could not have been written.
     caps::become_undumpable().during(|| "cannot make the init undumpable".to_owned())?;
-    let places =
-        Places { session: &orders.directory, coop_home: &orders.coop_home, hostname: orders.session.name.as_str() };
-    let view = HostView::look(&orders.boxed, &orders.coop_home)?;
-    build::build(&plan::plan(&orders.boxed, &view, &places))?;
+    match &orders.mounts {
+        Some(ops) => {
+            let binds = ops.iter().filter(|op| matches!(op, Op::Bind(_))).count();
+            build::build(ops, Some(receive_trees(control, binds)?))?;
+        }
+        None => {
+            let hostname = orders.session.name.as_str();
+            let places = Places { session: &orders.directory, coop_home: &orders.coop_home, hostname };
+            let view = HostView::look(&orders.boxed, &orders.coop_home)?;
+            build::build(&plan::plan(&orders.boxed, &view, &places), None)?;
+        }
+    }
     nix::unistd::sethostname(orders.session.name.as_str()).during(|| "cannot set the host name".to_owned())?;
     if orders.boxed.network == NetworkMode::None {
         crate::sys::net::loopback_up().during(|| "cannot bring up the loopback device".to_owned())?;
@@ -92,6 +101,18 @@ fn receive_build(control: &OwnedFd) -> Result<Build, SandboxError> {
     let parcel = message.fds.into_iter().next().ok_or_else(|| SandboxError::new(what(), Errno::EBADF))?;
     let bytes = memory::open_parcel(parcel, control::PARCEL_BYTES_MAX).during(what)?;
     control::decode(&bytes).map_err(bad)
+}
+
+/// The trees that the daemon has cloned for the plan.
+fn receive_trees(control: &OwnedFd, wanted: usize) -> Result<Vec<OwnedFd>, SandboxError> {
+    let what = || "the box's trees did not arrive".to_owned();
+    let mut trees = Vec::new();
+    while trees.len() < wanted {
+        let message = socket::receive_message(control, control::MESSAGE_BYTES_MAX, true).during(what)?;
+        let message = message.filter(|message| !message.fds.is_empty());
+        trees.extend(message.ok_or_else(|| SandboxError::new(what(), Errno::EPROTO))?.fds);
+    }
+    Ok(trees)
 }
 
 fn keep_spare() -> nix::Result<OwnedFd> {

@@ -22,10 +22,11 @@ use std::process::Command;
 /// The hidden verb that runs the init itself.
 const INIT_VERB: &str = "__init";
 
-/// Runs stage 1; returns the process's exit code.
-pub fn run(network: NetworkMode) -> i32 {
+/// Runs stage 1; returns the process's exit code. `id`: the user and group of the host that the box is to have instead of
+/// the caller's.
+pub fn run(network: NetworkMode, id: Option<u32>) -> i32 {
     let Ok(control) = process::inherited(0) else { return 1 };
-    match enter_and_fork(network, &control) {
+    match enter(network, id, &control).and_then(|()| fork_init(&control)) {
         Ok(()) => 0,
         Err(error) => {
             let failed = FromInit::Failed { what: error.to_string(), hint: error.hint };
@@ -35,21 +36,42 @@ pub fn run(network: NetworkMode) -> i32 {
     }
 }
 
-fn enter_and_fork(network: NetworkMode, control: &OwnedFd) -> Result<(), SandboxError> {
-    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+fn enter(network: NetworkMode, id: Option<u32>, control: &OwnedFd) -> Result<(), SandboxError> {
     process::leave_keyring().during(|| "cannot leave the session keyring".to_owned())?;
-    let mut flags = CloneFlags::CLONE_NEWUSER
-        | CloneFlags::CLONE_NEWNS
+    let mut flags = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWPID
         | CloneFlags::CLONE_NEWUTS
         | CloneFlags::CLONE_NEWIPC
         | CloneFlags::CLONE_NEWCGROUP;
     flags.set(CloneFlags::CLONE_NEWNET, network == NetworkMode::None);
-    process::unshare(flags).map_err(explain::namespaces_refused)?;
+    match id {
+        None => enter_as_caller(flags),
+        Some(id) => enter_as(id, flags, control),
+    }
+}
+
+fn enter_as_caller(flags: CloneFlags) -> Result<(), SandboxError> {
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    process::unshare(flags | CloneFlags::CLONE_NEWUSER).map_err(explain::namespaces_refused)?;
     map_self(0, 0, uid.as_raw(), gid.as_raw()).map_err(|error| {
         // AppArmor lets the namespace be made and then gives it no rights.
         explain::namespaces_refused(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EPERM)))
-    })?;
+    })
+}
+
+/// Called by root: what is root in the box is nobody on the host. The daemon gets the namespace, since only it has the
+/// rights to show the caller's files as that one's.
+fn enter_as(id: u32, flags: CloneFlags, control: &OwnedFd) -> Result<(), SandboxError> {
+    let what = || format!("cannot take the id {id} for the box");
+    let namespace = process::user_namespace_of(id).during(what)?;
+    let said = control::encode(&FromInit::Namespace);
+    socket::send_message(control, &said, &[namespace.as_raw_fd()], true)
+        .during(|| "cannot report to the daemon".to_owned())?;
+    process::enter_as_root(&namespace).during(what)?;
+    process::unshare(flags).map_err(explain::namespaces_refused)
+}
+
+fn fork_init(control: &OwnedFd) -> Result<(), SandboxError> {
     match process::fork_single_threaded().during(|| "cannot fork the box's init".to_owned())? {
         ForkResult::Parent { child } => {
             let pidfd = process::pidfd_open(child).during(|| "cannot open the init's pidfd".to_owned())?;

@@ -208,6 +208,7 @@ async fn status(handle: &Handle, born: Instant) -> Result<DaemonStatus, Refusal>
         uptime_s: born.elapsed().as_secs(),
         sessions: handle.list().await?,
         kept: handle.kept().await?,
+        not_held: handle.not_held().await?,
     })
 }
 

@@ -83,9 +83,6 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
     let mounts = mounts::of(config, &files.project_dir, &workspace, &forbidden, host)?;
     let git_dirs = utf8_only(git_dirs::of(&workspace, &forbidden, &mut notes), &mut notes);
     let hidden = forbidden.hidden().into_iter().map(|path| utf8("what must be hidden,", path));
-    if host.user.uid == 0 {
-        notes.push("as root, programs in the box are this machine's root behind masks: see docs/sandbox.md".to_owned());
-    }
     let (persist, shared) = match config.persist_scope {
         PersistScope::Session => (config.persist.clone(), Vec::new()),
         PersistScope::User => (Vec::new(), outermost(&config.persist)),
@@ -102,6 +99,8 @@ fn assemble(files: &Coopfiles, wishes: &Wishes, workspace: PathBuf, host: &Host)
         terminals: config.terminals,
         persist,
         created_unix_s: 0,
+        host_id: None,
+        not_held: Vec::new(),
     };
     let boxed = BoxSpec {
         user: host.user.clone(),

@@ -5,6 +5,7 @@
 
 use crate::name::PtyId;
 use crate::name::WinSize;
+use crate::session::mounting::Op;
 use crate::session::spec::SessionSpec;
 use crate::session::state::Exit;
 use serde::Deserialize;
@@ -42,13 +43,22 @@ pub struct Build {
     /// Control groups hold the box's memory as a whole.
     #[serde(default)]
     pub memory_is_held: bool,
+    /// For a box whose user is nobody on the host: the list of mounts, made by the daemon, which has the rights to clone its
+    /// trees with their owners mapped. They follow in [`ToInit::Trees`].
+    #[serde(default)]
+    pub mounts: Option<Vec<Op>>,
 }
+
+/// Most descriptors that are sent beside one message (the kernel takes 253).
+pub const TREES_MAX: usize = 100;
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum ToInit {
     /// With the parcel as its descriptor. Answered by `built` or `failed`.
     Build,
+    /// Trees of the binds in [`Build::mounts`], in their order, [`TREES_MAX`] beside each message but the last.
+    Trees,
     /// A new daemon, with its end of a fresh message pair as descriptor, sent over the init's spare pair. Answered over
     /// the fresh pair by `report`.
     Adopt {
@@ -104,6 +114,8 @@ pub enum ToInit {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "kebab-case")]
 pub enum FromInit {
+    /// Stage 1 has made the outer namespace for an id of the host that is nobody's; it is the descriptor.
+    Namespace,
     /// Stage 1 has forked the init; the descriptor is its pidfd.
     Forked {
         pid: i32,

@@ -5,6 +5,7 @@ use crate::name::PtyId;
 use crate::name::SessionName;
 use crate::name::WinSize;
 use crate::session::spec::BoxSpec;
+use crate::session::spec::NotHeld;
 use crate::session::spec::SessionSpec;
 use crate::session::state::Exit;
 use crate::session::state::State;
@@ -104,6 +105,9 @@ pub struct Created {
     /// The name had been another workspace's, and what that one's session had kept is this one's now.
     #[serde(default)]
     pub taken_from: Option<PathBuf>,
+    /// Empty as well where it existed.
+    #[serde(default)]
+    pub not_held: Vec<NotHeld>,
 }
 
 /// Turns this connection into a terminal of the session.
@@ -213,6 +217,9 @@ pub struct DaemonStatus {
     pub sessions: Vec<Row>,
     #[serde(default)]
     pub kept: Vec<Kept>,
+    /// Of the sessions that live.
+    #[serde(default)]
+    pub not_held: Vec<NotHeld>,
 }
 
 /// A name of which no session is left, but files that the next one of that name gets.

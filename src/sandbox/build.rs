@@ -6,11 +6,12 @@
 
 use crate::sandbox::explain::SandboxError;
 use crate::sandbox::explain::While;
-use crate::sandbox::plan::Op;
 use crate::sandbox::target;
 use crate::sandbox::target::Kind;
+use crate::session::mounting::Bind;
+use crate::session::mounting::Forbid;
+use crate::session::mounting::Op;
 use crate::sys::mount;
-use crate::sys::mount::Forbid;
 use nix::errno::Errno;
 use nix::mount::MsFlags;
 use std::ffi::CString;
@@ -23,12 +24,16 @@ use std::path::Path;
 /// Where files of the box's own and the empty things that masks show are made; removed at the end.
 const SCRATCH: &str = "/.coop-build";
 
-/// Builds the box and moves into it. On return `/` is the box's.
-pub fn build(ops: &[Op]) -> Result<(), SandboxError> {
+/// Builds the box and moves into it. On return `/` is the box's. `trees`: those of the plan's binds, in its order, where
+/// somebody with more rights has cloned them already.
+pub fn build(ops: &[Op], trees: Option<Vec<OwnedFd>>) -> Result<(), SandboxError> {
     let none: Option<&Path> = None;
     nix::mount::mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
         .during(|| "cannot cut the box's mounts off from the host's".to_owned())?;
-    let clones = clone_host_trees(ops)?;
+    let clones = match trees {
+        Some(trees) => trees,
+        None => clone_host_trees(ops, None)?,
+    };
     let options: &[_] = &[(c"mode", Some(c"0755")), (c"size", Some(c"16m"))];
     let root = mount::new_filesystem(c"tmpfs", options, Forbid::SET_UID_AND_DEVICES)
         .during(|| "cannot make the box's root".to_owned())?;
@@ -46,13 +51,17 @@ pub fn build(ops: &[Op]) -> Result<(), SandboxError> {
     builder.enter()
 }
 
-/// Clones every host tree that the plan binds, in its order, already restricted.
-fn clone_host_trees(ops: &[Op]) -> Result<Vec<OwnedFd>, SandboxError> {
+/// Clones every host tree that the plan binds, in its order, already restricted. With `owner`, a user namespace, the
+/// caller's files get the ids that they have there.
+pub fn clone_host_trees(ops: &[Op], owner: Option<&OwnedFd>) -> Result<Vec<OwnedFd>, SandboxError> {
     let mut clones = Vec::new();
     for op in ops {
-        if let Op::Bind { host, forbid, exact, .. } = op {
+        if let Op::Bind(Bind { host, forbid, exact, callers, .. }) = op {
             let tree = if *exact { mount::clone_exact_tree(host) } else { mount::clone_tree(host) };
             let tree = tree.during(|| format!("cannot bind {}", host.display()))?;
+            if let Some(owner) = owner.filter(|_| *callers) {
+                mount::map_ids(&tree, owner).during(|| format!("cannot map the owners in {}", host.display()))?;
+            }
             mount::restrict(&tree, *forbid).during(|| format!("cannot restrict the mount of {}", host.display()))?;
             clones.push(tree);
         }
@@ -72,7 +81,7 @@ impl Builder {
             Op::Directory { at, mode } => target::make(&self.root, at, Kind::Directory, *mode).map(drop),
             Op::Symlink { at, to } => target::symlink(&self.root, at, to),
             Op::File { at, content } => self.own_file(at, content),
-            Op::Bind { at, .. } => {
+            Op::Bind(Bind { at, .. }) => {
                 let tree = clones.next().expect("one clone was made for every bind");
                 self.attach(&tree, at)
             }
@@ -190,7 +199,7 @@ fn describe(op: &Op) -> String {
         Op::Directory { at, .. } => format!("cannot make the directory {} in the box", at.display()),
         Op::Symlink { at, .. } => format!("cannot make the link {} in the box", at.display()),
         Op::File { at, .. } => format!("cannot put the box's own {} in place", at.display()),
-        Op::Bind { host, at, .. } => format!("cannot show {} at {} in the box", host.display(), at.display()),
+        Op::Bind(Bind { host, at, .. }) => format!("cannot show {} at {} in the box", host.display(), at.display()),
         Op::Tmpfs { at, .. } => format!("cannot mount an own {}", at.display()),
         Op::Proc { at } | Op::DevPts { at } => format!("cannot mount an own {}", at.display()),
         Op::Limit { at, value } => format!("cannot set {} to {value}", at.display()),
@@ -205,7 +214,7 @@ fn with_hint(op: &Op) -> impl FnOnce(SandboxError) -> SandboxError {
             "parts of /proc are covered here, so the kernel refuses a fresh one: run coop outside of this container, or \
              start the container with `--security-opt systempaths=unconfined`"
         }
-        Op::Bind { .. } => "the place must exist already when it lies in a read-only tree of the host",
+        Op::Bind(_) => "the place must exist already when it lies in a read-only tree of the host",
         _ => "",
     };
     move |mut error| {

@@ -7,62 +7,13 @@
 use crate::sandbox::masks;
 use crate::sandbox::view::BaseEntry;
 use crate::sandbox::view::HostView;
+use crate::session::mounting::Bind;
+use crate::session::mounting::Forbid;
+use crate::session::mounting::Op;
 use crate::session::spec::BoxSpec;
 use crate::session::spec::Limits;
-use crate::sys::mount::Forbid;
 use std::path::Path;
 use std::path::PathBuf;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Op {
-    Directory {
-        at: PathBuf,
-        mode: u32,
-    },
-    Symlink {
-        at: PathBuf,
-        to: PathBuf,
-    },
-    /// A file of the box's own, over whatever stands there.
-    File {
-        at: PathBuf,
-        content: String,
-    },
-    /// A host tree. With `exact`, no part of the host path may be a link: it was resolved when it was checked, and a
-    /// link there now was put in its way.
-    Bind {
-        host: PathBuf,
-        at: PathBuf,
-        forbid: Forbid,
-        exact: bool,
-    },
-    /// `size` in bytes: pages that are written are taken from the box's memory.
-    Tmpfs {
-        at: PathBuf,
-        mode: u32,
-        size: u64,
-        forbid: Forbid,
-    },
-    Proc {
-        at: PathBuf,
-    },
-    DevPts {
-        at: PathBuf,
-    },
-    /// A limit of the outer user namespace, through the box's own /proc.
-    Limit {
-        at: PathBuf,
-        value: u32,
-    },
-    /// A tree of the box becomes read-only, where it exists.
-    ReadOnly {
-        at: PathBuf,
-    },
-    /// Whatever is there looks empty.
-    Mask {
-        at: PathBuf,
-    },
-}
 
 /// The session's directories on the host.
 #[derive(Clone, Debug)]
@@ -105,12 +56,19 @@ pub fn plan(spec: &BoxSpec, view: &HostView, places: &Places<'_>) -> Vec<Op> {
     ops
 }
 
+/// What is the same for every user of the host, at its own place.
+fn of_the_host(path: &Path, forbid: Forbid) -> Bind {
+    Bind { host: path.to_owned(), at: path.to_owned(), forbid, exact: false, callers: false }
+}
+
+fn callers(host: &Path, at: &Path, forbid: Forbid) -> Bind {
+    Bind { host: host.to_owned(), at: at.to_owned(), forbid, exact: false, callers: true }
+}
+
 fn host_base(ops: &mut Vec<Op>, view: &HostView) {
     for (path, entry) in &view.base {
         ops.push(match entry {
-            BaseEntry::Directory => {
-                Op::Bind { host: path.clone(), at: path.clone(), forbid: Forbid::WRITING, exact: false }
-            }
+            BaseEntry::Directory => Op::Bind(of_the_host(path, Forbid::WRITING)),
             BaseEntry::Symlink(to) => Op::Symlink { at: path.clone(), to: to.clone() },
         });
     }
@@ -141,7 +99,7 @@ fn own_places(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Place
     }
     ops.push(Op::Symlink { at: "/var/run".into(), to: "/run".into() });
     ops.push(Op::Symlink { at: "/var/lock".into(), to: "/run/lock".into() });
-    ops.push(Op::Bind { host: places.scratch(), at: "/var/tmp".into(), forbid: own, exact: false });
+    ops.push(Op::Bind(callers(&places.scratch(), Path::new("/var/tmp"), own)));
 }
 
 fn devices(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
@@ -150,7 +108,7 @@ fn devices(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
     let set_uid_only = Forbid { set_uid: true, ..Forbid::default() };
     ops.push(Op::Tmpfs { at: dev.into(), mode: 0o755, size: 1 << 20, forbid: set_uid_only });
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
-        ops.push(Op::Bind { host: dev.join(name), at: dev.join(name), forbid: set_uid_only, exact: false });
+        ops.push(Op::Bind(of_the_host(&dev.join(name), set_uid_only)));
     }
     ops.push(Op::DevPts { at: "/dev/pts".into() });
     let size = in_memory(&spec.limits, view) * 3 / 8;
@@ -185,7 +143,7 @@ fn kernel_views(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
     }
     ops.extend(masks::PROC_READ_ONLY.iter().map(|name| Op::ReadOnly { at: proc.join(name) }));
     ops.extend(masks::PROC_MASKED.iter().map(|name| Op::Mask { at: proc.join(name) }));
-    ops.push(Op::Bind { host: sys.into(), at: sys.into(), forbid: Forbid::ALL, exact: false });
+    ops.push(Op::Bind(of_the_host(sys, Forbid::ALL)));
     ops.extend(masks::SYS_MASKED.iter().map(|name| Op::Mask { at: sys.join(name) }));
 }
 
@@ -196,7 +154,7 @@ fn etc_files(ops: &mut Vec<Op>, view: &HostView, places: &Places<'_>) {
         ops.push(Op::File { at: "/etc/passwd".into(), content: passwd.clone() });
     }
     if let Some(file) = &view.resolver_file {
-        ops.push(Op::Bind { host: file.clone(), at: file.clone(), forbid: Forbid::ALL, exact: false });
+        ops.push(Op::Bind(of_the_host(file, Forbid::ALL)));
     }
 }
 
@@ -206,17 +164,17 @@ fn users_things(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Pla
     // A workspace that contains HOME *is* the home: the box's own would only be covered by it.
     let own_home = !in_workspace(&spec.user.home);
     if own_home {
-        ops.push(Op::Bind { host: places.home(), at: spec.user.home.clone(), forbid: own, exact: false });
+        ops.push(Op::Bind(callers(&places.home(), &spec.user.home, own)));
         shared(ops, spec, places);
     }
     for tool in spec.tools.iter().filter(|tool| !in_workspace(tool)) {
         ops.push(match view.tool_links.iter().find(|(link, _)| link == tool) {
             Some((_, to)) => Op::Symlink { at: tool.clone(), to: to.clone() },
-            None => Op::Bind { host: tool.clone(), at: tool.clone(), forbid: Forbid::WRITING, exact: false },
+            None => Op::Bind(callers(tool, tool, Forbid::WRITING)),
         });
     }
     let mut bring = |host: &Path, at: &Path, forbid: Forbid| {
-        ops.push(Op::Bind { host: host.to_owned(), at: at.to_owned(), forbid, exact: true });
+        ops.push(Op::Bind(Bind { exact: true, ..callers(host, at, forbid) }));
     };
     bring(&spec.workspace, &spec.workspace, own);
     if spec.workspace_mount != spec.workspace {
@@ -237,7 +195,7 @@ fn shared(ops: &mut Vec<Op>, spec: &BoxSpec, places: &Places<'_>) {
     for inside in &spec.shared {
         let (host, at) = (places.shared(inside), spec.user.home.join(inside));
         // Boxes write there: a link that one of them left must not lead the next one's mount astray.
-        ops.push(Op::Bind { host, at, forbid: Forbid::SET_UID_AND_DEVICES, exact: true });
+        ops.push(Op::Bind(Bind { exact: true, ..callers(&host, &at, Forbid::SET_UID_AND_DEVICES) }));
     }
 }
 
@@ -252,7 +210,7 @@ fn hidden(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView, places: &Places<'_
     let shown: Vec<(PathBuf, PathBuf)> = ops
         .iter()
         .filter_map(|op| match op {
-            Op::Bind { host, at, .. } => Some((host.clone(), at.clone())),
+            Op::Bind(Bind { host, at, .. }) => Some((host.clone(), at.clone())),
             _ => None,
         })
         .collect();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::session::spec::Bind;
+use crate::session::spec;
 use crate::session::spec::BoxUser;
 use crate::session::spec::GitIdentity;
 use crate::session::spec::NetworkMode;
@@ -48,10 +48,10 @@ fn masks(ops: &[Op]) -> Vec<&Path> {
 #[test]
 fn the_hosts_trees_are_read_only_and_links_stay_links() {
     let ops = planned(&spec("/home/u/p"));
-    assert!(ops.contains(&Op::Bind { host: "/usr".into(), at: "/usr".into(), forbid: Forbid::WRITING, exact: false }));
+    assert!(ops.contains(&Op::Bind(of_the_host(Path::new("/usr"), Forbid::WRITING))));
     assert!(ops.contains(&Op::Symlink { at: "/bin".into(), to: "usr/bin".into() }));
     for op in &ops {
-        if let Op::Bind { host, forbid, .. } = op {
+        if let Op::Bind(Bind { host, forbid, .. }) = op {
             assert!(forbid.set_uid, "{} could run set-uid programs", host.display());
             assert!(forbid.devices || host.starts_with("/dev"), "{} could hold devices", host.display());
         }
@@ -61,7 +61,7 @@ fn the_hosts_trees_are_read_only_and_links_stay_links() {
 #[test]
 fn masks_come_after_every_mount_that_could_cover_them() {
     let ops = planned(&spec("/home/u"));
-    let last_bind = ops.iter().rposition(|op| matches!(op, Op::Bind { .. })).unwrap();
+    let last_bind = ops.iter().rposition(|op| matches!(op, Op::Bind(_))).unwrap();
     let first = |wanted: &str| ops.iter().position(|op| matches!(op, Op::Mask { at } if at == Path::new(wanted)));
     assert!(first("/etc/shadow").unwrap() > last_bind);
     assert!(first("/home/u/.ssh").unwrap() > last_bind);
@@ -74,7 +74,7 @@ fn a_workspace_that_contains_home_shows_neither_keys_nor_coops_own_state() {
     for hidden in ["/home/u/.ssh", "/home/u/.coop", "/workspace/.ssh", "/workspace/.coop"] {
         assert!(masks.contains(&Path::new(hidden)), "{hidden} would be seen");
     }
-    assert!(!ops.iter().any(|op| matches!(op, Op::Bind { host, .. } if host.ends_with("upper/home"))));
+    assert!(!ops.iter().any(|op| matches!(op, Op::Bind(Bind { host, .. }) if host.ends_with("upper/home"))));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_ordinary_workspace_needs_no_mask_of_its_own() {
 #[test]
 fn a_mount_that_contains_coops_state_has_it_masked() {
     let mut spec = spec("/home/u/p");
-    spec.mounts.push(Bind { host: "/home".into(), inside: "/everything".into(), read_only: true });
+    spec.mounts.push(spec::Bind { host: "/home".into(), inside: "/everything".into(), read_only: true });
     let ops = planned(&spec);
     let masks = masks(&ops);
     assert!(masks.contains(&Path::new("/everything/u/.coop")));
@@ -96,7 +96,7 @@ fn a_mount_that_contains_coops_state_has_it_masked() {
 #[test]
 fn a_credential_that_is_mounted_itself_is_seen_there_and_nowhere_else() {
     let mut spec = spec("/home/u");
-    let bind = |host: &str, inside: &str| Bind { host: host.into(), inside: inside.into(), read_only: true };
+    let bind = |host: &str, inside: &str| spec::Bind { host: host.into(), inside: inside.into(), read_only: true };
     spec.mounts.push(bind("/home/u/.ssh", "/ssh"));
     spec.mounts.push(bind("/home/u", "/h"));
     spec.mounts.push(bind("/home/u/.coop", "/coop"));
@@ -111,7 +111,7 @@ fn a_credential_that_is_mounted_itself_is_seen_there_and_nowhere_else() {
 #[test]
 fn what_is_shared_is_bound_after_the_workspace_that_may_contain_home() {
     let ops = planned(&spec("/home/u"));
-    let workspace = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/workspace")));
-    let kept = ops.iter().position(|op| matches!(op, Op::Bind { at, .. } if at == Path::new("/home/u/.claude")));
+    let workspace = ops.iter().position(|op| matches!(op, Op::Bind(Bind { at, .. }) if at == Path::new("/workspace")));
+    let kept = ops.iter().position(|op| matches!(op, Op::Bind(Bind { at, .. }) if at == Path::new("/home/u/.claude")));
     assert!(kept.unwrap() > workspace.unwrap());
 }

@@ -2,5 +2,6 @@
 //! is to be done.
 
 pub mod fanout;
+pub mod mounting;
 pub mod spec;
 pub mod state;

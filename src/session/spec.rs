@@ -31,6 +31,19 @@ pub struct SessionSpec {
     /// Seconds since the Unix epoch; set by the daemon when it creates the session.
     #[serde(default)]
     pub created_unix_s: u64,
+    /// The user and group that the box's programs are on the host, where that is not the caller; set by the daemon.
+    #[serde(default)]
+    pub host_id: Option<u32>,
+    /// Set by the daemon.
+    #[serde(default)]
+    pub not_held: Vec<NotHeld>,
+}
+
+/// Something that a box should be held to and that this machine gives no means for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotHeld {
+    pub what: String,
+    pub why: String,
 }
 
 /// Longest command line of an agent, in bytes: a prompt is one word of it, and the kernel takes words of 128 KiB. It is in

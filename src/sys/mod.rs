@@ -1,6 +1,7 @@
 //! System calls: the only place where `unsafe` stands. Everything here is a thin, typed skin over one kernel facility;
 //! what to do with it is decided elsewhere.
 
+pub mod attacks;
 pub mod caps;
 pub mod memory;
 pub mod mount;

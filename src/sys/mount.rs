@@ -1,6 +1,7 @@
 //! The mount API by descriptor (open_tree, move_mount, mount_setattr, fsopen): what is mounted and where is decided by
 //! descriptors, so no path can be swapped between a check and a use.
 
+use crate::session::mounting::Forbid;
 use crate::sys::check;
 use nix::errno::Errno;
 use std::ffi::CStr;
@@ -13,27 +14,12 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// What a mount forbids.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Forbid {
-    pub writing: bool,
-    pub set_uid: bool,
-    pub devices: bool,
-    pub executing: bool,
-}
-
-impl Forbid {
-    pub const SET_UID_AND_DEVICES: Self = Self { writing: false, set_uid: true, devices: true, executing: false };
-    pub const WRITING: Self = Self { writing: true, set_uid: true, devices: true, executing: false };
-    pub const ALL: Self = Self { writing: true, set_uid: true, devices: true, executing: true };
-
-    fn bits(self) -> u64 {
-        let bit = |on: bool, bit: u64| if on { bit } else { 0 };
-        bit(self.writing, libc::MOUNT_ATTR_RDONLY)
-            | bit(self.set_uid, libc::MOUNT_ATTR_NOSUID)
-            | bit(self.devices, libc::MOUNT_ATTR_NODEV)
-            | bit(self.executing, libc::MOUNT_ATTR_NOEXEC)
-    }
+fn bits(forbid: Forbid) -> u64 {
+    let bit = |on: bool, bit: u64| if on { bit } else { 0 };
+    bit(forbid.writing, libc::MOUNT_ATTR_RDONLY)
+        | bit(forbid.set_uid, libc::MOUNT_ATTR_NOSUID)
+        | bit(forbid.devices, libc::MOUNT_ATTR_NODEV)
+        | bit(forbid.executing, libc::MOUNT_ATTR_NOEXEC)
 }
 
 fn c_path(path: &Path) -> nix::Result<CString> {
@@ -67,18 +53,28 @@ pub fn clone_tree_of(fd: impl AsFd) -> nix::Result<OwnedFd> {
     new_fd(unsafe { libc::syscall(libc::SYS_open_tree, fd.as_fd().as_raw_fd(), c"".as_ptr(), flags) })
 }
 
-/// Sets restrictions on a mount and everything below it.
+/// Sets restrictions on a mount and everything below it, and cuts it off from mounts and unmounts elsewhere.
 pub fn restrict(mount: impl AsFd, forbid: Forbid) -> nix::Result<()> {
-    set_attributes(mount, forbid, libc::AT_RECURSIVE)
+    let attributes = libc::mount_attr { attr_set: bits(forbid), propagation: libc::MS_PRIVATE, ..NO_CHANGE };
+    set_attributes(mount, &attributes, libc::AT_RECURSIVE)
 }
 
 /// Sets restrictions on this one mount.
 pub fn restrict_one(mount: impl AsFd, forbid: Forbid) -> nix::Result<()> {
-    set_attributes(mount, forbid, 0)
+    set_attributes(mount, &libc::mount_attr { attr_set: bits(forbid), ..NO_CHANGE }, 0)
 }
 
-fn set_attributes(mount: impl AsFd, forbid: Forbid, flags: libc::c_int) -> nix::Result<()> {
-    let attributes = libc::mount_attr { attr_set: forbid.bits(), attr_clr: 0, propagation: 0, userns_fd: 0 };
+/// Files of a detached mount, and of all below it, belong to whom their owner's id stands for in `namespace`; ids that it
+/// does not have belong to nobody. Needs privilege over the file systems.
+pub fn map_ids(mount: impl AsFd, namespace: impl AsFd) -> nix::Result<()> {
+    let userns_fd = u64::try_from(namespace.as_fd().as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    let attributes = libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, userns_fd, ..NO_CHANGE };
+    set_attributes(mount, &attributes, libc::AT_RECURSIVE)
+}
+
+const NO_CHANGE: libc::mount_attr = libc::mount_attr { attr_set: 0, attr_clr: 0, propagation: 0, userns_fd: 0 };
+
+fn set_attributes(mount: impl AsFd, attributes: &libc::mount_attr, flags: libc::c_int) -> nix::Result<()> {
     // SAFETY: the structure is valid for the call and its true size is passed.
     check(unsafe {
         libc::syscall(
@@ -86,7 +82,7 @@ fn set_attributes(mount: impl AsFd, forbid: Forbid, flags: libc::c_int) -> nix::
             mount.as_fd().as_raw_fd(),
             c"".as_ptr(),
             libc::AT_EMPTY_PATH | flags,
-            &raw const attributes,
+            std::ptr::from_ref(attributes),
             size_of::<libc::mount_attr>(),
         )
     })
@@ -131,7 +127,7 @@ pub fn new_filesystem(kind: &CStr, options: &[(&CStr, Option<&CStr>)], forbid: F
     }
     configure(FSCONFIG_CMD_CREATE, null, null)?;
     // SAFETY: integers only. FSMOUNT_CLOEXEC is 1.
-    new_fd(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1, forbid.bits()) })
+    new_fd(unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), 1, bits(forbid)) })
 }
 
 /// Opens a path *inside* `root` as if it were `/`, for use as a place (O_PATH). Links are followed there and never out

@@ -130,6 +130,45 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
+/// A new user namespace in which uid and gid 0 are `id` of this one, and no other is anything. Needs the rights to set ids;
+/// called by a program with one thread.
+pub fn user_namespace_of(id: u32) -> io::Result<File> {
+    use std::io::Read;
+    use std::io::Write;
+    let (mut ours, mut theirs) = std::os::unix::net::UnixStream::pair()?;
+    match fork_single_threaded()? {
+        ForkResult::Child => {
+            drop(ours);
+            let made = unshare(CloneFlags::CLONE_NEWUSER).is_ok() && theirs.write_all(b"!").is_ok();
+            // It holds the namespace until the other end has it.
+            let mut end = [0];
+            std::process::exit(i32::from(!made || theirs.read(&mut end).is_err()));
+        }
+        ForkResult::Parent { child } => {
+            drop(theirs);
+            let opened = ours.read_exact(&mut [0]).and_then(|()| {
+                let of = |file: &str| format!("/proc/{child}/{file}");
+                std::fs::write(of("setgroups"), "deny")?;
+                std::fs::write(of("uid_map"), format!("0 {id} 1"))?;
+                std::fs::write(of("gid_map"), format!("0 {id} 1"))?;
+                File::open(of("ns/user"))
+            });
+            drop(ours);
+            nix::sys::wait::waitpid(child, None)?;
+            opened
+        }
+    }
+}
+
+/// Becomes uid and gid 0 of `namespace`, with all rights there and none here, and in no group of here.
+pub fn enter_as_root(namespace: &File) -> nix::Result<()> {
+    nix::unistd::setgroups(&[])?;
+    nix::sched::setns(namespace, CloneFlags::CLONE_NEWUSER)?;
+    let (uid, gid) = (nix::unistd::Uid::from_raw(0), nix::unistd::Gid::from_raw(0));
+    nix::unistd::setresgid(gid, gid, gid)?;
+    nix::unistd::setresuid(uid, uid, uid)
+}
+
 pub fn unshare(flags: CloneFlags) -> nix::Result<()> {
     nix::sched::unshare(flags)
 }

@@ -296,10 +296,12 @@ fn a_long_home_leaves_room_for_the_workspace() {
 }
 
 #[test]
-fn who_starts_a_box_as_root_is_told_once() {
+fn what_this_machine_cannot_hold_is_said_once_at_the_start_and_in_the_status() {
     let home = Home::new();
-    let told = |args: &[&str]| home.coop(args).ok().err.contains("as root");
-    assert_eq!(told(&["-d"]), crate::home::is_root());
+    let told = |args: &[&str]| home.coop(args).ok().err.contains("not held on this machine: ");
+    // Nothing holds many files together, anywhere.
+    assert!(told(&["-d"]));
     assert!(!told(&["-d"]), "it is there already");
     assert!(!told(&["-q", "-d", "-n", "other"]));
+    assert!(home.coop(&["status"]).ok().out.contains("\nNot held  disk in all: "));
 }

@@ -329,7 +329,8 @@ impl Session {
             FromInit::Spawned { pty, .. } => self.on_spawned(pty).await,
             FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,
             FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,
-            FromInit::Forked { .. }
+            FromInit::Namespace
+            | FromInit::Forked { .. }
             | FromInit::Built
             | FromInit::Failed { .. }
             | FromInit::Report(_)

@@ -4,7 +4,9 @@ use crate::daemon::adopt::Found;
 use crate::daemon::changes::Changes;
 use crate::daemon::create;
 use crate::daemon::create::Born;
+use crate::daemon::create::Made;
 use crate::daemon::create::Means;
+use crate::daemon::ids;
 use crate::daemon::kept;
 use crate::daemon::session::Session;
 use crate::daemon::session::ToSession;
@@ -21,6 +23,7 @@ use crate::proto::door::RefusalCode;
 use crate::proto::door::Row;
 use crate::sandbox::groups::Groups;
 use crate::session::spec::AGENT_BYTES_MAX;
+use crate::session::spec::NotHeld;
 use crate::session::spec::SessionSpec;
 use std::collections::BTreeMap;
 use std::io;
@@ -65,6 +68,8 @@ pub enum ToSupervisor {
     },
     /// Removes the files of a lost session, or what is kept of one that was killed.
     RemoveLost(Kill, oneshot::Sender<Result<(), Refusal>>),
+    /// What sessions that live are not held to.
+    NotHeld(oneshot::Sender<Vec<NotHeld>>),
     /// The names of which only kept files are left.
     Kept(oneshot::Sender<Vec<Kept>>),
     /// A session's init is gone, and its files are about to be removed.
@@ -81,13 +86,6 @@ pub enum ToSupervisor {
     Shutdown {
         replaced: bool,
     },
-}
-
-/// A session that has just been built.
-#[derive(Debug)]
-pub struct Made {
-    session: SessionSpec,
-    born: Born,
 }
 
 /// How many clients there are: doors count, the supervisor looks.
@@ -237,11 +235,15 @@ impl Supervisor {
     }
 
     async fn on_message(&mut self, message: ToSupervisor) {
-        if !matches!(message, ToSupervisor::List(_) | ToSupervisor::Kept(_) | ToSupervisor::Find(..)) {
+        if !matches!(
+            message,
+            ToSupervisor::List(_) | ToSupervisor::NotHeld(_) | ToSupervisor::Kept(_) | ToSupervisor::Find(..)
+        ) {
             self.changes.announce();
         }
         match message {
             ToSupervisor::List(reply) => self.list(reply),
+            ToSupervisor::NotHeld(reply) => drop(reply.send(self.not_held())),
             ToSupervisor::Find(name, reply) => drop(reply.send(self.find(&name))),
             ToSupervisor::Adopted { name, adopted } => self.on_adopted(&name, adopted),
             ToSupervisor::KillSilent(kill, reply) => self.kill_silent(kill, reply),
@@ -325,7 +327,10 @@ impl Supervisor {
             Claim::Ours(name) => {
                 match self.sessions.get_mut(&name) {
                     Some(Entry::Building { waiting, .. }) => waiting.push(reply),
-                    _ => drop(reply.send(Ok(Created { name, existed: true, taken_from: None }))),
+                    _ => {
+                        let created = Created { name, existed: true, taken_from: None, not_held: Vec::new() };
+                        drop(reply.send(Ok(created)));
+                    }
                 }
                 return;
             }
@@ -333,6 +338,7 @@ impl Supervisor {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         session.created_unix_s = now;
+        session.host_id = if boxed.user.uid == 0 { ids::choose(&session.name, &self.host_ids()) } else { None };
         let name = session.name.clone();
         self.sessions.insert(
             name.clone(),
@@ -340,20 +346,40 @@ impl Supervisor {
         );
         let (means, address) = (self.means.clone(), self.address.clone());
         tokio::spawn(async move {
-            let born = create::create(&means, &session, boxed, size).await;
-            let made = born.map(|born| Box::new(Made { session, born }));
+            let made = create::create(&means, session, boxed, size).await.map(Box::new);
             // A supervisor that is gone leaves the init to the next daemon, which will find it.
             address.send(ToSupervisor::Made { name, made }).await.ok();
         });
+    }
+
+    /// The ids of the host that boxes of this daemon have.
+    fn host_ids(&self) -> Vec<u32> {
+        let of = |entry: &Entry| match entry {
+            Entry::Building { session, .. } | Entry::Live(_, session) => session.host_id,
+            Entry::Removing | Entry::Silent(_) => None,
+        };
+        self.sessions.values().filter_map(of).collect()
+    }
+
+    fn not_held(&self) -> Vec<NotHeld> {
+        let mut all: Vec<NotHeld> = Vec::new();
+        for entry in self.sessions.values() {
+            if let Entry::Live(_, session) = entry {
+                all.extend(session.not_held.iter().filter(|one| !all.contains(one)).cloned().collect::<Vec<_>>());
+            }
+        }
+        all
     }
 
     fn on_made(&mut self, name: &SessionName, made: Result<Box<Made>, Refusal>) {
         let Some(Entry::Building { session: spec, revived, taken_from, waiting }) = self.sessions.remove(name) else {
             return;
         };
+        let mut not_held = Vec::new();
         let started = made.and_then(|made| {
             tracing::info!(session = %name, pid = made.born.pid, "created");
             let Made { session, born } = *made;
+            not_held.clone_from(&session.not_held);
             self.start_session(session, born, None).map_err(|error| {
                 Refusal::new(RefusalCode::Failed, format!("the daemon is short of something: {error}"))
             })
@@ -362,7 +388,9 @@ impl Supervisor {
         let failed = started.as_ref().err().cloned();
         let answer = move || {
             for (index, reply) in waiting.into_iter().enumerate() {
-                let created = Created { name: name.clone(), existed: index > 0, taken_from: taken_from.clone() };
+                let existed = index > 0;
+                let not_held = if existed { Vec::new() } else { not_held.clone() };
+                let created = Created { name: name.clone(), existed, taken_from: taken_from.clone(), not_held };
                 drop(reply.send(started.clone().map(|()| created)));
             }
         };

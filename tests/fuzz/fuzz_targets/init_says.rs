@@ -298,6 +298,8 @@ fn spec(delay_ms: u64) -> SessionSpec {
         terminals: TerminalPolicy::default(),
         persist: Vec::new(),
         created_unix_s: 0,
+        host_id: None,
+        not_held: Vec::new(),
     }
 }
 

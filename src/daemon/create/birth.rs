@@ -1,0 +1,220 @@
+//! The birth of an init: stage 1, what it is told, and what it answers.
+
+use crate::daemon::create;
+use crate::daemon::create::Born;
+use crate::daemon::create::Means;
+use crate::daemon::create::Plan;
+use crate::daemon::ids;
+use crate::daemon::link::Link;
+use crate::home::CoopHome;
+use crate::name::PtyId;
+use crate::proto::control;
+use crate::proto::control::Build;
+use crate::proto::control::FromInit;
+use crate::proto::control::ToInit;
+use crate::proto::door::Refusal;
+use crate::proto::door::RefusalCode;
+use crate::sandbox::groups::Controller;
+use crate::sandbox::groups::Group;
+use crate::session::mounting::Op;
+use crate::session::spec::NetworkMode;
+use crate::session::spec::SessionSpec;
+use crate::sys::memory;
+use crate::sys::process;
+use crate::sys::socket;
+use nix::sys::signal::Signal;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Building a box takes a millisecond or two; on a machine that thrashes it may take long, but not for ever.
+const BUILD_LIMIT: Duration = Duration::from_secs(30);
+
+/// Why there is no init.
+#[derive(Debug)]
+pub enum Failure {
+    Refused(Refusal),
+    /// The box cannot have an id of its own here.
+    Ids(String),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+pub async fn attempt(means: &Means, plan: &Plan) -> Result<Born, Failure> {
+    // First the process, then the directories: it needs as long to start as they need to be made.
+    let program = means.program.get_or_try_init(|| async { memory::sealed_program() }).await;
+    let control = program
+        .and_then(|program| spawn_stage1(program, &means.home, &plan.session, plan.boxed.network))
+        .map_err(|error| cannot_start(&error))?;
+    let link = Link::new(control).map_err(|error| cannot_start(&error))?;
+    create::prepare(plan)?;
+    let group = means.groups.make(&plan.session.name, &plan.boxed.limits).map_err(|error| cannot_limit(&error))?;
+    let mut forked = None;
+    let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, means, plan, &group, &mut forked)).await {
+        Ok(result) => result,
+        Err(_) => {
+            let text = format!("the box was not ready after {} s", BUILD_LIMIT.as_secs());
+            Err(Refusal::new(RefusalCode::Box, text).into())
+        }
+    };
+    match (made, forked) {
+        (Ok(()), Some((pid, pidfd))) => Ok(Born { link, pidfd, pid }),
+        (Ok(()), None) => Err(Refusal::new(RefusalCode::Box, "the init sent no pidfd").into()),
+        (Err(failure), forked) => {
+            // Whatever it was in the middle of: no box lives that nobody knows of. One that has ended needs no signal.
+            if let Some((_, pidfd)) = forked {
+                process::pidfd_signal(&pidfd, Signal::SIGKILL).ok();
+            }
+            Err(failure)
+        }
+    }
+}
+
+fn cannot_limit(error: &io::Error) -> Refusal {
+    let refusal = Refusal::new(RefusalCode::Box, format!("cannot hold the box to its limits: {error}"));
+    refusal.hinted("`coop doctor` says which limits this machine can hold; [limits] in coop.toml changes them")
+}
+
+fn cannot_start(error: &io::Error) -> Refusal {
+    let refusal = Refusal::new(RefusalCode::Box, format!("cannot start the box's init: {error}"));
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => refusal.hinted(
+            "the daemon's limit of open files is reached: raise it (`ulimit -Hn`), `coop shutdown`, and try again",
+        ),
+        Some(libc::EAGAIN) => refusal.hinted("the limit of processes is reached (`ulimit -u`)"),
+        _ => refusal,
+    }
+}
+
+/// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.
+fn spawn_stage1(
+    program: &OwnedFd,
+    home: &CoopHome,
+    session: &SessionSpec,
+    network: NetworkMode,
+) -> io::Result<OwnedFd> {
+    let (ours, theirs) = socket::message_pair()?;
+    // It closes on exec, which is after it has been found.
+    Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        .arg0("coop-init")
+        .arg("__stage1")
+        .arg(match network {
+            NetworkMode::None => "none",
+            NetworkMode::Host => "host",
+        })
+        .args(session.host_id.map(|id| id.to_string()))
+        .env_clear()
+        .env("COOP_SESSION", session.name.as_str())
+        .env("COOP_WORKSPACE", &session.workspace)
+        .env("COOP_CREATED", session.created_unix_s.to_string())
+        .env("COOP_SOCKET", home.socket())
+        .current_dir("/")
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    Ok(ours)
+}
+
+async fn converse(
+    link: &Link,
+    means: &Means,
+    plan: &Plan,
+    group: &Group,
+    forked: &mut Option<(i32, OwnedFd)>,
+) -> Result<(), Failure> {
+    let mounts = match plan.session.host_id {
+        Some(_) => Some(mounts(link, plan).await.map_err(Failure::Ids)?),
+        None => None,
+    };
+    // Before it is told anything the init counts for the box, and so does all that it will start.
+    *forked = Some(await_init(link).await?);
+    if let Some((pid, _)) = forked {
+        group.admit(*pid).map_err(|error| cannot_limit(&error))?;
+    }
+    if let Err(error) = give_orders(link, means, plan, mounts).await {
+        // It ended early; why, it has said, and that is what is read next.
+        tracing::debug!(%error, "the init did not wait for its orders");
+    }
+    loop {
+        let (message, _) = link.receive().await.map_err(lost)?;
+        match message {
+            FromInit::Failed { what, hint } => return Err(failed(what, hint).into()),
+            FromInit::SpawnFailed { why, .. } => {
+                return Err(Refusal::new(RefusalCode::Box, format!("the agent could not be started: {why}")).into());
+            }
+            FromInit::Spawned { .. } => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+async fn give_orders(
+    link: &Link,
+    means: &Means,
+    plan: &Plan,
+    mounts: Option<(Vec<Op>, Vec<OwnedFd>)>,
+) -> io::Result<()> {
+    let (mounts, trees) = mounts.map_or((None, Vec::new()), |(ops, trees)| (Some(ops), trees));
+    let build = Build {
+        session: plan.session.clone(),
+        boxed: plan.boxed.clone(),
+        directory: plan.directory.clone(),
+        coop_home: plan.coop_home.clone(),
+        open_files: means.open_files,
+        memory_is_held: means.groups.holds(Controller::Memory),
+        mounts,
+    };
+    // All at once: the init finds each when it is done with the one before.
+    link.send_parcel(&ToInit::Build, &control::encode(&build)).await?;
+    link.send_trees(&trees).await?;
+    let (argv, size) = (plan.session.agent.clone(), plan.size);
+    link.send(&ToInit::Spawn { pty: PtyId::AGENT, argv, size }).await
+}
+
+/// The mounts of a box that has an id of its own, for the namespace that stage 1 has made for it.
+async fn mounts(link: &Link, plan: &Plan) -> Result<(Vec<Op>, Vec<OwnedFd>), String> {
+    let (message, fds) = link.receive().await.map_err(|error| error.to_string())?;
+    let namespace = match (message, fds.into_iter().next()) {
+        (FromInit::Namespace, Some(namespace)) => namespace,
+        (FromInit::Failed { what, .. }, _) => return Err(what),
+        _ => return Err("stage 1 spoke out of turn".to_owned()),
+    };
+    let (boxed, name) = (plan.boxed.clone(), plan.session.name.clone());
+    let (directory, coop_home) = (plan.directory.clone(), plan.coop_home.clone());
+    // A thread of its own: file systems may be slow to answer.
+    let made =
+        tokio::task::spawn_blocking(move || ids::mounts(&boxed, &directory, &coop_home, &name, &namespace)).await;
+    made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+/// Stage 1's word of the init that it has forked; the init itself says nothing before it is told something.
+async fn await_init(link: &Link) -> Result<(i32, OwnedFd), Refusal> {
+    let (message, fds) = link.receive().await.map_err(lost)?;
+    match message {
+        FromInit::Forked { pid } => {
+            let no_pidfd = || Refusal::new(RefusalCode::Box, "stage 1 sent no pidfd");
+            Ok((pid, fds.into_iter().next().ok_or_else(no_pidfd)?))
+        }
+        FromInit::Failed { what, hint } => Err(failed(what, hint)),
+        _ => Err(Refusal::new(RefusalCode::Box, "stage 1 spoke out of turn")),
+    }
+}
+
+fn failed(what: String, hint: Option<String>) -> Refusal {
+    let mut refusal = Refusal::new(RefusalCode::Box, what);
+    refusal.hint = hint;
+    refusal
+}
+
+fn lost(error: io::Error) -> Refusal {
+    Refusal::new(RefusalCode::Box, format!("the box's init ended while it built the box: {error}"))
+}
