@@ -78,6 +78,7 @@ fn main() -> ExitCode {
             };
             init::stage1::run(network, words.next().and_then(|id| id.to_str()?.parse().ok()))
         }
+        Some("__attack") => client::attack(words.next()),
         Some("__guard") => daemon::guard::run(words.collect()),
         Some("__daemon") => serve::run(words.collect()),
         _ => client::run(),

@@ -224,6 +224,12 @@ pub enum Verb {
         #[command(flatten)]
         own: Own,
     },
+    /// Find out what this machine can hold, and attack a box to see whether it holds
+    Doctor {
+        /// As JSON (docs/protocol.md)
+        #[arg(long)]
+        json: bool,
+    },
     /// End the daemon; sessions live on, and the next command finds them
     Shutdown,
     /// Show the daemon's log

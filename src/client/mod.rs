@@ -6,6 +6,7 @@ pub mod attach;
 pub mod attached;
 pub mod connect;
 pub mod direct;
+pub mod doctor;
 pub mod failure;
 pub mod find;
 pub mod inside;
@@ -94,6 +95,11 @@ impl Context {
     }
 }
 
+/// The attacks of `coop doctor`, in its box.
+pub fn attack(planted: Option<std::ffi::OsString>) -> i32 {
+    planted.as_deref().and_then(std::ffi::OsStr::to_str).map_or(2, doctor::attacks::run)
+}
+
 /// Runs one command; returns its exit code.
 pub fn run() -> i32 {
     let command = match Command::try_parse() {
@@ -163,6 +169,7 @@ fn dispatch(mut command: Command) -> Result<i32, Failure> {
         Some(Verb::Restart { session, .. }) => restart(&context, session.as_deref()),
         Some(Verb::Status { json, .. }) => status::verb(&context, json),
         Some(Verb::Trust { workspace, yes, .. }) => trust::verb(&context, workspace.as_deref(), yes),
+        Some(Verb::Doctor { json }) => doctor::verb(&context, json),
         Some(Verb::Shutdown) => shutdown(&context),
         Some(Verb::Logs { follow, lines }) => logs::verb(&context, follow, lines),
         Some(_) => Ok(0),

@@ -116,7 +116,8 @@ pub fn read_memory(pid: i32) -> nix::Result<()> {
     let local = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let remote = libc::iovec { iov_base: 0x40_0000 as *mut libc::c_void, iov_len: 1 };
     // SAFETY: the local vector is one live byte; the remote address is looked up in the other process.
-    check(unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) } as libc::c_long).map(drop)
+    check(unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) } as libc::c_long)
+        .map(drop)
 }
 
 /// Sets another process's limit to what it may be.
@@ -154,7 +155,8 @@ pub fn bpf() -> nix::Result<()> {
 }
 
 pub fn perf_event() -> nix::Result<()> {
-    let attributes = [1_u32, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let attributes =
+        [1_u32, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     // SAFETY: the structure (PERF_TYPE_SOFTWARE, 128 bytes) is valid for the call.
     unsafe { call(libc::SYS_perf_event_open, [address(&attributes), 0, -1, -1, 0]) }
 }
@@ -225,6 +227,74 @@ pub fn foreign_call() -> nix::Result<()> {
                 libc::waitpid(child, &raw mut status, 0);
                 if libc::WIFSIGNALED(status) { Err(Errno::EPERM) } else { Ok(()) }
             }
+        }
+    }
+}
+
+/// Has `most` children at once, each of which waits to be ended.
+pub fn fork_up_to(most: u32) -> nix::Result<()> {
+    let mut children = Vec::new();
+    let mut refused = None;
+    for _ in 0..most {
+        // SAFETY: the child makes two calls and nothing else.
+        match unsafe { libc::fork() } {
+            -1 => {
+                refused = Some(Errno::last());
+                break;
+            }
+            0 => unsafe {
+                // SAFETY: neither call touches memory. SIGKILL comes from the parent, or the box's end.
+                libc::pause();
+                libc::_exit(0)
+            },
+            child => children.push(child),
+        }
+    }
+    for child in children {
+        // SAFETY: these are children of ours that have not been waited for.
+        unsafe {
+            libc::kill(child, libc::SIGKILL);
+            libc::waitpid(child, std::ptr::null_mut(), 0);
+        }
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+/// Touches so many bytes of memory, in a child.
+pub fn take_memory(bytes: u64) -> nix::Result<()> {
+    crate::sys::process::in_a_child(&|| {
+        let len = usize::try_from(bytes).map_err(|_| Errno::ENOMEM)?;
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping that replaces none.
+        let at = unsafe { libc::mmap(std::ptr::null_mut(), len, access, kind, -1, 0) };
+        if at == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        for page in (0..len).step_by(4096) {
+            // SAFETY: inside of the mapping.
+            unsafe { at.cast::<u8>().add(page).write_volatile(1) };
+        }
+        Ok(())
+    })
+    .and_then(|tried| tried)
+}
+
+/// A child in a session of its own, without a terminal, that waits for ever; it has what this process has open.
+pub fn leave_a_child() -> nix::Result<()> {
+    // SAFETY: the child makes a few calls that touch no memory, and nothing else.
+    unsafe {
+        match libc::fork() {
+            -1 => Err(Errno::last()),
+            0 => {
+                libc::setsid();
+                for number in 0..3 {
+                    libc::close(number);
+                }
+                loop {
+                    libc::pause();
+                }
+            }
+            _ => Ok(()),
         }
     }
 }

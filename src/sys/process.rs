@@ -230,3 +230,17 @@ pub fn raise_open_files() -> nix::Result<u64> {
     }
     Ok(soft)
 }
+
+/// What comes of `attempt` in a child of its own, which ends with it; called by a program with one thread.
+pub fn in_a_child(attempt: &dyn Fn() -> nix::Result<()>) -> nix::Result<nix::Result<()>> {
+    match fork_single_threaded()? {
+        // An errno is below 134 on every architecture.
+        ForkResult::Child => std::process::exit(attempt().map_or_else(|errno| errno as i32, |()| 0)),
+        ForkResult::Parent { child } => Ok(match nix::sys::wait::waitpid(child, None)? {
+            nix::sys::wait::WaitStatus::Exited(_, 0) => Ok(()),
+            nix::sys::wait::WaitStatus::Exited(_, errno) => Err(Errno::from_raw(errno)),
+            // Killed for trying.
+            _ => Err(Errno::EPERM),
+        }),
+    }
+}

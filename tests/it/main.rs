@@ -27,6 +27,7 @@ mod coopfile;
 mod crowds;
 mod daemon_death;
 mod daemon_life;
+mod doctor;
 mod documents;
 mod endings;
 mod first_command;
