@@ -76,7 +76,10 @@ fn main() -> ExitCode {
                 // Whatever was meant, the stricter one is safe.
                 _ => session::spec::NetworkMode::None,
             };
-            init::stage1::run(network, words.next().and_then(|id| id.to_str()?.parse().ok()))
+            let id = words.next().and_then(|id| id.to_str()?.parse().ok());
+            let groups: Option<Vec<_>> = words.map(|word| sandbox::groups::Membership::of_word(&word)).collect();
+            // A group that is not understood would hold nothing.
+            groups.map_or(2, |groups| init::stage1::run(network, id, &groups))
         }
         Some("__attack") => client::attack(words.next()),
         Some("__guard") => daemon::guard::run(words.collect()),

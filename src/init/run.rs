@@ -7,6 +7,7 @@ use crate::proto::control;
 use crate::proto::control::Build;
 use crate::proto::control::FromInit;
 use crate::proto::control::ToInit;
+use crate::sandbox;
 use crate::sandbox::build;
 use crate::sandbox::explain::SandboxError;
 use crate::sandbox::explain::While;
@@ -84,7 +85,7 @@ fn prepare(control: &OwnedFd) -> Result<(Build, Surroundings), SandboxError> {
 /// holds the first, and a network namespace the second if there is one; the daemon says so.
 fn restrict() -> Result<(), SandboxError> {
     caps::no_new_privileges().during(|| "cannot set no_new_privs".to_owned())?;
-    if seccomp::landlock_version() >= seccomp::LANDLOCK_SCOPES {
+    if sandbox::HARDENED && seccomp::landlock_version() >= seccomp::LANDLOCK_SCOPES {
         seccomp::scope().during(|| "cannot close the box's scope (Landlock)".to_owned())?;
     }
     Ok(())

@@ -7,11 +7,14 @@ use crate::proto::control::FromInit;
 use crate::sandbox::explain;
 use crate::sandbox::explain::SandboxError;
 use crate::sandbox::explain::While;
+use crate::sandbox::groups::Membership;
+use crate::sandbox::groups::Version;
 use crate::session::spec::NetworkMode;
 use crate::sys::process;
 use crate::sys::socket;
 use nix::sched::CloneFlags;
 use nix::unistd::ForkResult;
+use nix::unistd::Pid;
 use std::convert::Infallible;
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -24,16 +27,40 @@ const INIT_VERB: &str = "__init";
 
 /// Runs stage 1; returns the process's exit code. `id`: the user and group of the host that the box is to have instead of
 /// the caller's.
-pub fn run(network: NetworkMode, id: Option<u32>) -> i32 {
+pub fn run(network: NetworkMode, id: Option<u32>, groups: &[Membership]) -> i32 {
     let Ok(control) = process::inherited(0) else { return 1 };
+    match join(groups) {
+        // It does the rest.
+        Ok(Some(_child)) => return 0,
+        Ok(None) => {}
+        Err(error) => return report(&control, error),
+    }
     match enter(network, id, &control).and_then(|()| fork_init(&control)) {
         Ok(()) => 0,
-        Err(error) => {
-            let failed = FromInit::Failed { what: error.to_string(), hint: error.hint };
-            // A daemon that is gone needs no answer; the exit code says the same.
-            i32::from(socket::send_message(&control, &control::encode(&failed), &[], true).is_err()) + 1
-        }
+        Err(error) => report(&control, error),
     }
+}
+
+fn report(control: &OwnedFd, error: SandboxError) -> i32 {
+    let failed = FromInit::Failed { what: error.to_string(), hint: error.hint };
+    // A daemon that is gone needs no answer; the exit code says the same.
+    i32::from(socket::send_message(control, &control::encode(&failed), &[], true).is_err()) + 1
+}
+
+/// Joins the box's control groups: before anything is unshared, for a namespace of groups ends where it was made. To move
+/// *another* process the kernel waits for all processors, ten milliseconds and more; not so to move oneself as a thread
+/// (version 1), nor to be born in a group (version 2). `Some`: of the two that there are then, this is the one outside.
+fn join(groups: &[Membership]) -> Result<Option<Pid>, SandboxError> {
+    let what = |group: &Membership| format!("cannot join the control group {}", group.directory.display());
+    for group in groups.iter().filter(|group| group.version == Version::One) {
+        fs::write(group.directory.join("tasks"), "0").during(|| what(group))?;
+    }
+    let Some(group) = groups.iter().find(|group| group.version == Version::Two) else { return Ok(None) };
+    let directory = fs::File::open(&group.directory).during(|| what(group))?;
+    Ok(match process::fork_into(&directory).during(|| what(group))? {
+        ForkResult::Parent { child } => Some(child),
+        ForkResult::Child => None,
+    })
 }
 
 fn enter(network: NetworkMode, id: Option<u32>, control: &OwnedFd) -> Result<(), SandboxError> {

@@ -4,12 +4,15 @@
 //! after coop's directory and the session, so that any later daemon of the same directory finds and removes it.
 
 use crate::name::SessionName;
+use crate::sandbox;
 use crate::session::spec::Limits;
 use procfs::ProcessCGroup;
 use procfs::process::MountInfo;
 
 use sha2::Digest;
 use sha2::Sha256;
+use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -67,7 +70,7 @@ impl Controller {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Version {
+pub enum Version {
     One,
     Two,
 }
@@ -88,10 +91,17 @@ pub struct Groups {
     prefix: String,
 }
 
-/// The groups of one box: a directory each.
-#[derive(Debug)]
+/// The groups of one box.
+#[derive(Debug, Default)]
 pub struct Group {
-    directories: Vec<PathBuf>,
+    memberships: Vec<Membership>,
+}
+
+/// A group that a process is to be in. As a word, for the command line of stage 1: `1:DIR` or `2:DIR`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    pub version: Version,
+    pub directory: PathBuf,
 }
 
 impl Groups {
@@ -102,12 +112,7 @@ impl Groups {
             write!(prefix, "{byte:02x}").expect("a string takes all that is written to it");
         }
         prefix.push('-');
-        let (mounts, own) = own_groups().unwrap_or_default();
-        let mut places = Vec::new();
-        for controller in Controller::ALL {
-            let found = candidates(controller, &mounts, &own).into_iter().find(|place| place.works(&prefix));
-            places.extend(found);
-        }
+        let places = own_groups().map(|(mounts, own)| places(&mounts, &own, &prefix)).unwrap_or_default();
         let groups = Self { places, prefix };
         groups.sweep();
         groups
@@ -119,7 +124,7 @@ impl Groups {
 
     /// Makes the groups of a box, with its limits set.
     pub fn make(&self, name: &SessionName, limits: &Limits) -> io::Result<Group> {
-        let mut group = Group { directories: Vec::new() };
+        let mut group = Group::default();
         for place in &self.places {
             let Some(settings) = place.controller.settings(place.version, limits) else { continue };
             let directory = place.directory.join(format!("{}{name}", self.prefix));
@@ -131,8 +136,9 @@ impl Groups {
                 let file = directory.join(file);
                 fs::write(&file, value).map_err(|error| named(&file, &error))?;
             }
-            if !group.directories.contains(&directory) {
-                group.directories.push(directory);
+            let membership = Membership { version: place.version, directory };
+            if !group.memberships.contains(&membership) {
+                group.memberships.push(membership);
             }
         }
         Ok(group)
@@ -158,12 +164,26 @@ impl Groups {
 }
 
 impl Group {
-    /// This process, and all that it starts from now on, count for the box.
-    pub fn admit(&self, pid: i32) -> io::Result<()> {
-        self.directories.iter().try_for_each(|directory| {
-            let file = directory.join("cgroup.procs");
-            fs::write(&file, pid.to_string()).map_err(|error| named(&file, &error))
+    pub fn words(&self) -> impl Iterator<Item = OsString> {
+        self.memberships.iter().map(|one| {
+            let version = if one.version == Version::One { "1:" } else { "2:" };
+            let mut word = OsString::from(version);
+            word.push(&one.directory);
+            word
         })
+    }
+}
+
+impl Membership {
+    pub fn of_word(word: &OsStr) -> Option<Self> {
+        let text = word.to_str()?;
+        let (version, directory) = text.split_once(':')?;
+        let version = match version {
+            "1" => Version::One,
+            "2" => Version::Two,
+            _ => return None,
+        };
+        Some(Self { version, directory: directory.into() })
     }
 }
 
@@ -176,34 +196,57 @@ fn own_groups() -> Option<(Vec<MountInfo>, Vec<ProcessCGroup>)> {
     Some((own.mountinfo().ok()?.0, own.cgroups().ok()?.0))
 }
 
-/// Where a group for `controller` might be made, the best first: highest up, where nobody's session ends with it.
-fn candidates(controller: Controller, mounts: &[MountInfo], own: &[ProcessCGroup]) -> Vec<Place> {
-    let name = controller.name();
-    let first = own.iter().find(|group| group.hierarchy != 0 && group.controllers.iter().any(|one| one == name));
-    let (group, version) = match (first, own.iter().find(|group| group.hierarchy == 0)) {
-        (Some(group), _) => (group, Version::One),
-        (None, Some(group)) => (group, Version::Two),
-        (None, None) => return Vec::new(),
-    };
-    let is_its = |mount: &&MountInfo| match version {
-        Version::One => mount.fs_type == "cgroup" && mount.super_options.contains_key(name),
-        Version::Two => mount.fs_type == "cgroup2",
-    };
-    let Some(mount) = mounts.iter().rfind(is_its) else { return Vec::new() };
-    // The mount may show a part of the hierarchy only, as in a container.
-    let Ok(below) = Path::new(&group.pathname).strip_prefix(&mount.root) else { return Vec::new() };
-    let directory = mount.mount_point.join(below);
-    let place = |directory: &Path| Place { controller, version, directory: directory.to_owned() };
-    match version {
-        // What this group is limited to must hold for its boxes, too.
-        Version::One => vec![place(&directory)],
-        Version::Two => {
-            let mut up: Vec<Place> =
-                directory.ancestors().take_while(|dir| dir.starts_with(&mount.mount_point)).map(place).collect();
-            up.reverse();
-            up
+/// The best place for each controller. A process is in one group of version 2 only, so that those of that version have one
+/// place together: where the most of them work, and of these the one highest up, where nobody's session ends with it.
+fn places(mounts: &[MountInfo], own: &[ProcessCGroup], prefix: &str) -> Vec<Place> {
+    let mut places = Vec::new();
+    let mut unified: Vec<Vec<Place>> = Vec::new();
+    for controller in Controller::ALL.into_iter().filter(|_| sandbox::HARDENED) {
+        let name = controller.name();
+        match own.iter().find(|group| group.hierarchy != 0 && group.controllers.iter().any(|one| one == name)) {
+            Some(group) => {
+                let found = first_version(controller, group, mounts).filter(|place| place.works(prefix));
+                places.extend(found);
+            }
+            None => {
+                let up = own.iter().find(|group| group.hierarchy == 0).map(|group| second_version(group, mounts));
+                for (index, directory) in up.unwrap_or_default().into_iter().enumerate() {
+                    let place = Place { controller, version: Version::Two, directory };
+                    unified.resize_with(unified.len().max(index + 1), Vec::new);
+                    if place.works(prefix) {
+                        unified[index].push(place);
+                    }
+                }
+            }
         }
     }
+    unified.reverse();
+    places.extend(unified.into_iter().max_by_key(Vec::len).unwrap_or_default());
+    places
+}
+
+/// Where `group` is seen, if `mount` shows it: a mount may show a part of the hierarchy only, as in a container.
+fn seen(group: &ProcessCGroup, mount: &MountInfo) -> Option<PathBuf> {
+    let below = Path::new(&group.pathname).strip_prefix(&mount.root).ok()?;
+    Some(mount.mount_point.join(below))
+}
+
+/// What this group is limited to must hold for its boxes, too.
+fn first_version(controller: Controller, group: &ProcessCGroup, mounts: &[MountInfo]) -> Option<Place> {
+    let name = controller.name();
+    let is_its = |mount: &&MountInfo| mount.fs_type == "cgroup" && mount.super_options.contains_key(name);
+    let directory = seen(group, mounts.iter().rfind(is_its)?)?;
+    Some(Place { controller, version: Version::One, directory })
+}
+
+/// All groups above this one and itself, the highest first.
+fn second_version(group: &ProcessCGroup, mounts: &[MountInfo]) -> Vec<PathBuf> {
+    let Some(mount) = mounts.iter().rfind(|mount| mount.fs_type == "cgroup2") else { return Vec::new() };
+    let Some(directory) = seen(group, mount) else { return Vec::new() };
+    let above = directory.ancestors().take_while(|directory| directory.starts_with(&mount.mount_point));
+    let mut all: Vec<PathBuf> = above.map(Path::to_owned).collect();
+    all.reverse();
+    all
 }
 
 impl Place {
@@ -250,6 +293,15 @@ mod tests {
         );
         let memory = Controller::Memory.settings(Version::Two, &LIMITS).unwrap();
         assert_eq!(memory, [("memory.max", "1073741824".to_owned())]);
+    }
+
+    #[test]
+    fn a_group_goes_to_stage_1_as_a_word() {
+        let one = Membership { version: Version::One, directory: "/sys/fs/cgroup/pids/a:b".into() };
+        let two = Membership { version: Version::Two, directory: "/sys/fs/cgroup/x".into() };
+        let group = Group { memberships: vec![one.clone(), two.clone()] };
+        let back: Vec<Membership> = group.words().filter_map(|word| Membership::of_word(&word)).collect();
+        assert_eq!(back, [one, two]);
     }
 
     #[test]

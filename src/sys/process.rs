@@ -28,6 +28,22 @@ pub fn fork_single_threaded() -> nix::Result<ForkResult> {
     unsafe { nix::unistd::fork() }
 }
 
+/// As [`fork_single_threaded`], with the child in the control group that `group` is the directory of (clone3(2)).
+pub fn fork_into(group: &File) -> nix::Result<ForkResult> {
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000; // linux/sched.h
+    let group = u64::try_from(group.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+    // cgroup
+    let arguments = [CLONE_INTO_CGROUP, 0, 0, 0, Signal::SIGCHLD as u64, 0, 0, 0, 0, 0, group];
+    // SAFETY: the structure is valid for the call, its true size is passed, and without a stack the child goes on on a copy
+    // of ours, as after fork. No other thread exists, as there.
+    let child = check(unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) })?;
+    Ok(match i32::try_from(child).map_err(|_| Errno::EINVAL)? {
+        0 => ForkResult::Child,
+        pid => ForkResult::Parent { child: Pid::from_raw(pid) },
+    })
+}
+
 /// A descriptor that stands for a process: it can be polled for its end and never means another one.
 pub fn pidfd_open(pid: Pid) -> nix::Result<OwnedFd> {
     // SAFETY: no memory is passed.

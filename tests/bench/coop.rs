@@ -24,6 +24,12 @@ impl<'w> Coop<'w> {
         Some(Coop { world, program, home: world.fresh("coop") })
     }
 
+    /// The one whose boxes have neither filter nor scopes nor limits.
+    pub fn bare(world: &'w World) -> Option<Coop<'w>> {
+        let program = world.bare.clone()?;
+        Some(Coop { world, program, home: world.fresh("bare") })
+    }
+
     fn command(&self) -> Command {
         let mut command = self.world.command(&self.program);
         command.env("COOP_HOME", &self.home);
@@ -48,6 +54,13 @@ impl<'w> Coop<'w> {
             command.envs(env::var_os(name).map(|value| (name, value)));
         }
         self.world.start(command)
+    }
+
+    /// Runs a program in the box of a session, to its end.
+    pub fn in_box(&self, name: &str, command_line: &str) -> Result<()> {
+        let mut command = self.command();
+        command.args(["shell", name, "-c", command_line]);
+        self.world.run(command).map(drop)
     }
 
     pub fn create(&self, name: &str, argv: &[OsString]) -> Result<f64> {

@@ -1,11 +1,13 @@
 //! What the copy of this program does inside a session: the watched side of each measure.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
 use std::io::Read;
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use nix::sys::termios;
 use nix::sys::termios::SetArg;
@@ -21,6 +23,8 @@ pub const RING: &str = "ring";
 pub const ECHO: &str = "echo";
 /// `pour plain|escapes BYTES`: gives every `PROBE` back, and the whole stream for every `GO`.
 pub const POUR: &str = "pour";
+/// `calls FILE`: makes many system calls, and writes how many nanoseconds one took.
+pub const CALLS: &str = "calls";
 
 /// A key that is given back by every role with a terminal, to find out whether it listens.
 pub const PROBE: u8 = b'!';
@@ -34,6 +38,7 @@ pub fn main(args: &[OsString]) -> ExitCode {
     let done = match &words[..] {
         [RING, fifo] => ring(fifo),
         [ECHO] => echo(),
+        [CALLS, file] => calls(file),
         [POUR, kind, bytes] => pour(kind, bytes),
         _ => Err(io::Error::other(format!("unknown role {words:?}"))),
     };
@@ -48,6 +53,24 @@ pub fn main(args: &[OsString]) -> ExitCode {
 
 fn ring(fifo: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(fifo)?.write_all(b"x")
+}
+
+/// Nanoseconds of a getpid, and of an open with its close.
+fn calls(file: &str) -> io::Result<()> {
+    const GETPIDS: u32 = 1_000_000;
+    const OPENS: u32 = 100_000;
+    let each = |began: Instant, count: u32| began.elapsed().as_secs_f64() * 1e9 / f64::from(count);
+    let began = Instant::now();
+    for _ in 0..GETPIDS {
+        std::hint::black_box(nix::unistd::getpid());
+    }
+    let getpid = each(began, GETPIDS);
+    let began = Instant::now();
+    for _ in 0..OPENS {
+        drop(File::open("/etc/hostname").or_else(|_| File::open("/etc/passwd"))?);
+    }
+    let open = each(began, OPENS);
+    std::fs::write(file, format!("{getpid} {open}"))
 }
 
 fn echo() -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! What is measured, in the order of the tables in issues 2 and 3.
 
 mod attach;
+mod calls;
 mod create;
 mod crowd;
 mod echo;
@@ -22,8 +23,9 @@ pub struct Measure {
     pub run: fn(&World) -> Result<Vec<Row>>,
 }
 
-pub const MEASURES: [Measure; 13] = [
+pub const MEASURES: [Measure; 14] = [
     Measure { name: "create", what: "a session, from the command to the program in the box", run: create::run },
+    Measure { name: "calls", what: "system calls under the filter", run: calls::run },
     Measure { name: "first", what: "the first command ever, start of the daemon included", run: first::run },
     Measure { name: "ls", what: "listing 20 sessions", run: list::run },
     Measure { name: "echo", what: "from a key to its echo, through attach", run: echo::run },

@@ -25,6 +25,7 @@ const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 pub struct World {
     pub smoke: bool,
     pub coop: Option<PathBuf>,
+    pub bare: Option<PathBuf>,
     pub tmux: Option<PathBuf>,
     pub dtach: Option<PathBuf>,
     pub bwrap: Option<PathBuf>,
@@ -46,6 +47,7 @@ impl World {
         Ok(World {
             smoke: options.smoke,
             coop: fs::canonicalize(&options.coop).ok(),
+            bare: options.bare.as_ref().and_then(|path| fs::canonicalize(path).ok()),
             tmux: on_path("tmux"),
             dtach: on_path("dtach"),
             bwrap: on_path("bwrap"),

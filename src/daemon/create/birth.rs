@@ -6,7 +6,6 @@ use crate::daemon::create::Means;
 use crate::daemon::create::Plan;
 use crate::daemon::ids;
 use crate::daemon::link::Link;
-use crate::home::CoopHome;
 use crate::name::PtyId;
 use crate::proto::control;
 use crate::proto::control::Build;
@@ -18,7 +17,6 @@ use crate::sandbox::groups::Controller;
 use crate::sandbox::groups::Group;
 use crate::session::mounting::Op;
 use crate::session::spec::NetworkMode;
-use crate::session::spec::SessionSpec;
 use crate::sys::memory;
 use crate::sys::process;
 use crate::sys::socket;
@@ -49,16 +47,15 @@ impl From<Refusal> for Failure {
 }
 
 pub async fn attempt(means: &Means, plan: &Plan) -> Result<Born, Failure> {
+    let group = means.groups.make(&plan.session.name, &plan.boxed.limits).map_err(|error| cannot_limit(&error))?;
     // First the process, then the directories: it needs as long to start as they need to be made.
     let program = means.program.get_or_try_init(|| async { memory::sealed_program() }).await;
-    let control = program
-        .and_then(|program| spawn_stage1(program, &means.home, &plan.session, plan.boxed.network))
-        .map_err(|error| cannot_start(&error))?;
+    let control =
+        program.and_then(|program| spawn_stage1(program, means, plan, &group)).map_err(|error| cannot_start(&error))?;
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
     create::prepare(plan)?;
-    let group = means.groups.make(&plan.session.name, &plan.boxed.limits).map_err(|error| cannot_limit(&error))?;
     let mut forked = None;
-    let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, means, plan, &group, &mut forked)).await {
+    let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, means, plan, &mut forked)).await {
         Ok(result) => result,
         Err(_) => {
             let text = format!("the box was not ready after {} s", BUILD_LIMIT.as_secs());
@@ -95,27 +92,24 @@ fn cannot_start(error: &io::Error) -> Refusal {
 }
 
 /// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.
-fn spawn_stage1(
-    program: &OwnedFd,
-    home: &CoopHome,
-    session: &SessionSpec,
-    network: NetworkMode,
-) -> io::Result<OwnedFd> {
+fn spawn_stage1(program: &OwnedFd, means: &Means, plan: &Plan, group: &Group) -> io::Result<OwnedFd> {
+    let Plan { session, boxed, .. } = plan;
     let (ours, theirs) = socket::message_pair()?;
     // It closes on exec, which is after it has been found.
     Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
         .arg0("coop-init")
         .arg("__stage1")
-        .arg(match network {
+        .arg(match boxed.network {
             NetworkMode::None => "none",
             NetworkMode::Host => "host",
         })
-        .args(session.host_id.map(|id| id.to_string()))
+        .arg(session.host_id.map_or("-".to_owned(), |id| id.to_string()))
+        .args(group.words())
         .env_clear()
         .env("COOP_SESSION", session.name.as_str())
         .env("COOP_WORKSPACE", &session.workspace)
         .env("COOP_CREATED", session.created_unix_s.to_string())
-        .env("COOP_SOCKET", home.socket())
+        .env("COOP_SOCKET", means.home.socket())
         .current_dir("/")
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::null())
@@ -124,37 +118,35 @@ fn spawn_stage1(
     Ok(ours)
 }
 
-async fn converse(
-    link: &Link,
-    means: &Means,
-    plan: &Plan,
-    group: &Group,
-    forked: &mut Option<(i32, OwnedFd)>,
-) -> Result<(), Failure> {
+async fn converse(link: &Link, means: &Means, plan: &Plan, forked: &mut Option<(i32, OwnedFd)>) -> Result<(), Failure> {
     let mounts = match plan.session.host_id {
         Some(_) => Some(mounts(link, plan).await.map_err(Failure::Ids)?),
         None => None,
     };
-    // Before it is told anything the init counts for the box, and so does all that it will start.
-    *forked = Some(await_init(link).await?);
-    if let Some((pid, _)) = forked {
-        group.admit(*pid).map_err(|error| cannot_limit(&error))?;
-    }
     if let Err(error) = give_orders(link, means, plan, mounts).await {
         // It ended early; why, it has said, and that is what is read next.
         tracing::debug!(%error, "the init did not wait for its orders");
     }
-    loop {
-        let (message, _) = link.receive().await.map_err(lost)?;
+    let mut spawned = false;
+    // On a machine with much to do stage 1 may come to its word only after the init has done all its work.
+    while !(spawned && forked.is_some()) {
+        let (message, fds) = link.receive().await.map_err(lost)?;
         match message {
-            FromInit::Failed { what, hint } => return Err(failed(what, hint).into()),
+            FromInit::Forked { pid } => {
+                let no_pidfd = || Refusal::new(RefusalCode::Box, "stage 1 sent no pidfd");
+                *forked = Some((pid, fds.into_iter().next().ok_or_else(no_pidfd)?));
+            }
+            FromInit::Failed { what, hint } => {
+                return Err(Refusal { hint, ..Refusal::new(RefusalCode::Box, what) }.into());
+            }
             FromInit::SpawnFailed { why, .. } => {
                 return Err(Refusal::new(RefusalCode::Box, format!("the agent could not be started: {why}")).into());
             }
-            FromInit::Spawned { .. } => return Ok(()),
+            FromInit::Spawned { .. } => spawned = true,
             _ => {}
         }
     }
+    Ok(())
 }
 
 async fn give_orders(
@@ -194,25 +186,6 @@ async fn mounts(link: &Link, plan: &Plan) -> Result<(Vec<Op>, Vec<OwnedFd>), Str
     let made =
         tokio::task::spawn_blocking(move || ids::mounts(&boxed, &directory, &coop_home, &name, &namespace)).await;
     made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
-}
-
-/// Stage 1's word of the init that it has forked; the init itself says nothing before it is told something.
-async fn await_init(link: &Link) -> Result<(i32, OwnedFd), Refusal> {
-    let (message, fds) = link.receive().await.map_err(lost)?;
-    match message {
-        FromInit::Forked { pid } => {
-            let no_pidfd = || Refusal::new(RefusalCode::Box, "stage 1 sent no pidfd");
-            Ok((pid, fds.into_iter().next().ok_or_else(no_pidfd)?))
-        }
-        FromInit::Failed { what, hint } => Err(failed(what, hint)),
-        _ => Err(Refusal::new(RefusalCode::Box, "stage 1 spoke out of turn")),
-    }
-}
-
-fn failed(what: String, hint: Option<String>) -> Refusal {
-    let mut refusal = Refusal::new(RefusalCode::Box, what);
-    refusal.hint = hint;
-    refusal
 }
 
 fn lost(error: io::Error) -> Refusal {

@@ -67,7 +67,43 @@ pub fn run(world: &World) -> Result<Vec<Row>> {
         rows.push(Row::alone("create: until the client is back", report::millis(median(&client_back))));
         coop.end()?;
     }
+    rows.push(everything_on(world)?);
     Ok(rows)
+}
+
+/// What filter, scopes and limits cost.
+fn everything_on(world: &World) -> Result<Row> {
+    let (coop, bare) = (Coop::fresh(world), Coop::bare(world));
+    let mut our_bell = Bell::hang(world.workspace.join("bell-held"))?;
+    let mut bare_bell = Bell::hang(world.workspace.join("bell-bare"))?;
+    let ours = match &coop {
+        Some(coop) => Lane::ours("coop", many(world, coop, &mut our_bell)?),
+        None => Lane::absent("coop", "not built"),
+    };
+    let unheld = match &bare {
+        Some(bare) => Lane::theirs("without filter, scopes, limits", many(world, bare, &mut bare_bell)?),
+        None => Lane::absent("without filter, scopes, limits", "no --bare"),
+    };
+    let series = stats::alternate(world.times(200, 5), vec![ours, unheld])?;
+    let how = (median as stats::Statistic, report::millis as report::Unit);
+    let row = Row::compared("create: with everything on", &series[0], &series[1], how, Bar::AtMost(1.3));
+    coop.into_iter().chain(bare).try_for_each(Coop::end)?;
+    Ok(row)
+}
+
+/// Creates sessions one after the other, with its daemon running.
+fn many<'a>(
+    world: &'a World,
+    coop: &'a Coop<'a>,
+    bell: &'a mut Bell,
+) -> Result<impl FnMut() -> Result<Vec<f64>> + use<'a>> {
+    coop.ls()?;
+    let mut count = 0;
+    Ok(move || {
+        count += 1;
+        let start = |name: &str, argv: &[OsString]| coop.start_session(name, argv);
+        Ok(vec![create_one(world, coop, &format!("n{count}"), bell, start)?.0])
+    })
 }
 
 /// Seconds until the program in the box has started, and until the client has ended.
