@@ -12,12 +12,17 @@ use crate::sys::socket;
 use crate::sys::socket::Received;
 use nix::errno::Errno;
 use nix::fcntl::SealFlag;
+use nix::sys::socket::Shutdown;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+
+/// How long an init may leave its socket full. One that goes on has room again within a millisecond.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A message pair's end under tokio.
 #[derive(Debug)]
@@ -98,7 +103,13 @@ impl Link {
         }
         let raw: Vec<_> = fd.iter().map(|fd| fd.as_raw_fd()).collect();
         let send = |socket: &OwnedFd| socket::send_message(socket, &bytes, &raw, false).map_err(io::Error::from);
-        self.socket.async_io(Interest::WRITABLE, send).await
+        let sent = tokio::time::timeout(PATIENCE, self.socket.async_io(Interest::WRITABLE, send)).await;
+        sent.unwrap_or_else(|_| {
+            // It stands still, or is hostile. Whoever sends must not wait for it: this connection is over, which the next
+            // `receive` says, and the init is asked anew.
+            nix::sys::socket::shutdown(self.socket.get_ref().as_raw_fd(), Shutdown::Both)?;
+            Err(io::ErrorKind::TimedOut.into())
+        })
     }
 
     /// The next message. An init that is gone or breaks the rules is an error. Cancel-safe.

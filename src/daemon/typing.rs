@@ -2,6 +2,7 @@
 
 use crate::daemon::watch::watched;
 use crate::session::fanout::ViewerId;
+use crate::sys::pty;
 use nix::errno::Errno;
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -16,6 +17,8 @@ pub struct Typing {
     queue: VecDeque<(ViewerId, Bytes)>,
     /// Only while the program does not read: watched all the time, a master wakes the daemon at every output.
     blocked: Option<AsyncFd<OwnedFd>>,
+    /// The terminal makes its writer wait, as none does whose init keeps to the rules.
+    pub is_held_up: bool,
 }
 
 impl Typing {
@@ -38,7 +41,7 @@ impl Typing {
     pub fn write(&mut self, master: &OwnedFd) -> Vec<(ViewerId, u64)> {
         let mut written = Vec::new();
         while let Some((id, bytes)) = self.queue.front_mut() {
-            match nix::unistd::write(master, bytes) {
+            match pty::write_now(master, bytes) {
                 Ok(n) => {
                     written.push((*id, n as u64));
                     bytes.advance(n);
@@ -46,7 +49,6 @@ impl Typing {
                         self.queue.pop_front();
                     }
                 }
-                Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
                     self.watch(master);
                     return written;
@@ -54,6 +56,7 @@ impl Typing {
                 Err(errno) => {
                     tracing::warn!(%errno, "input could not be written");
                     self.give_up();
+                    self.is_held_up = errno == Errno::ETIMEDOUT;
                     return written;
                 }
             }

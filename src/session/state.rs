@@ -20,7 +20,8 @@ impl Exit {
     pub fn shell_code(self) -> i32 {
         match self {
             Self::Code(code) => code,
-            Self::Signal(signal) => 128 + signal,
+            // Any number may come from an init that lies.
+            Self::Signal(signal) => signal.saturating_add(128),
         }
     }
 

@@ -2,13 +2,24 @@
 
 use crate::name::WinSize;
 use crate::sys::check;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
+use nix::sys::signal::SaFlags;
+use nix::sys::signal::SigAction;
+use nix::sys::signal::SigHandler;
+use nix::sys::signal::SigSet;
+use nix::sys::signal::Signal;
+use nix::sys::signal::sigaction;
 use nix::sys::stat::Mode;
 use std::os::fd::AsFd;
 use std::os::fd::AsRawFd;
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::OnceLock;
+
+/// How long a write may be kept waiting, in microseconds. An honest terminal takes what it has room for at once.
+const WAIT_US: libc::suseconds_t = 20_000;
 
 /// Both ends of a PTY. The master is non-blocking: O_NONBLOCK belongs to the open file, which daemon and init share.
 #[derive(Debug)]
@@ -30,6 +41,29 @@ pub fn open(ptmx: &Path) -> nix::Result<Pty> {
     // SAFETY: the ioctl has just returned it.
     let slave = unsafe { OwnedFd::from_raw_fd(raw) };
     Ok(Pty { master, slave })
+}
+
+/// Writes what a master takes at once. `O_NONBLOCK` belongs to the open file, and whoever shares that can take it away: a
+/// signal then ends the wait, and the error is `ETIMEDOUT`. (`RWF_NOWAIT` would say it for one write; terminals refuse it.)
+/// For the main thread alone, which such signals go to.
+pub fn write_now(master: impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
+    extern "C" fn nothing(_: libc::c_int) {}
+    static HANDLED: OnceLock<nix::Result<SigAction>> = OnceLock::new();
+    let interrupts = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler does nothing, which may be done at any time.
+    (*HANDLED.get_or_init(|| unsafe { sigaction(Signal::SIGALRM, &interrupts) }))?;
+    alarm_every(WAIT_US)?;
+    let written = nix::unistd::write(master, bytes);
+    alarm_every(0)?;
+    written.map_err(|errno| if errno == Errno::EINTR { Errno::ETIMEDOUT } else { errno })
+}
+
+/// SIGALRM again and again, for the first may come before the wait begins. 0: no more.
+fn alarm_every(microseconds: libc::suseconds_t) -> nix::Result<()> {
+    let time = libc::timeval { tv_sec: 0, tv_usec: microseconds };
+    let timer = libc::itimerval { it_interval: time, it_value: time };
+    // SAFETY: the kernel reads one itimerval; the old one is not asked for.
+    check(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) }.into()).map(drop)
 }
 
 pub fn set_size(fd: impl AsFd, size: WinSize) -> nix::Result<()> {

@@ -9,6 +9,7 @@
 // Fixtures.
 mod door;
 mod home;
+mod hostile;
 mod picture;
 mod processes;
 mod ran;
@@ -32,6 +33,8 @@ mod documents;
 mod endings;
 mod first_command;
 mod flow;
+mod hostile_hands;
+mod hostile_init;
 mod kept;
 mod long_commands;
 mod many;

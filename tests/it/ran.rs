@@ -67,6 +67,12 @@ impl Running {
         Self { words, child, out, err }
     }
 
+    /// Ends it, whatever it is at.
+    pub fn stop(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     pub fn end(mut self) -> Ran {
         let Some(status) = wait_or(RUN_LIMIT, || self.child.try_wait().unwrap()) else {
             self.child.kill().unwrap();

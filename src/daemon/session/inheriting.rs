@@ -5,6 +5,7 @@ use crate::daemon::session::Session;
 use crate::daemon::session::ending::Killing;
 use crate::daemon::terminal::Order;
 use crate::name::PtyId;
+use crate::proto::control::PTYS_MAX;
 use crate::proto::control::Program;
 use crate::proto::control::Report;
 use crate::session::state::AgentLife;
@@ -22,7 +23,8 @@ impl Session {
         self.next_pty = self.next_pty.max(report.next_pty);
         let mut unattended = Vec::new();
         let is_ending = report.ending;
-        for report in report.ptys {
+        // An honest one reports no more than it starts.
+        for report in report.ptys.into_iter().take(PTYS_MAX) {
             let pty = self.add_pty(report.pty, &report.argv);
             pty.audience = Audience::Returning;
             let Program::Ended { exit, acknowledged, ran_ms } = report.program else { continue };

@@ -104,6 +104,8 @@ struct Pty {
     head_at_exit: u64,
     /// The init was asked for its ring, and has not refused.
     followed: bool,
+    /// Its answer has not come. What nobody asked for is not taken: the terminal is followed already.
+    asked: bool,
     attached_ever: u64,
     audience: Audience,
     /// A shell that is being started.
@@ -195,6 +197,7 @@ impl Session {
             exit: None,
             head_at_exit: 0,
             followed: false,
+            asked: false,
             attached_ever: 0,
             audience: Audience::Awaited,
             starting: None,
@@ -318,6 +321,8 @@ impl Session {
         self.changes.announce();
         match message {
             FromInit::Following { pty, client, .. } if client != 0 => self.on_direct(pty, client, fds),
+            FromInit::Following { pty, .. } | FromInit::FollowFailed { pty, client: 0, .. } if !self.has_asked(pty) => {
+            }
             FromInit::Following { pty, typed, answered, size, held, checkpoint, client: _ } => {
                 self.on_following(pty, Following::take(fds, Inheritance { typed, answered, size, held, checkpoint }));
             }

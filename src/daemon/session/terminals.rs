@@ -36,7 +36,7 @@ impl Session {
     /// Asks for a terminal's ring: its screen is kept from its first byte on, attached or not.
     pub(super) async fn follow(&mut self, id: PtyId) {
         let Some(pty) = self.ptys.get_mut(&id).filter(|pty| !pty.followed && pty.starting.is_none()) else { return };
-        pty.followed = true;
+        (pty.followed, pty.asked) = (true, true);
         self.tell_init(&ToInit::Follow { pty: id, at: Some(0), holds: true, client: 0 }).await;
     }
 
@@ -70,6 +70,11 @@ impl Session {
         if let Err(error) = self.link.send(&ToInit::Spawn { pty: id, argv, size }).await {
             self.on_spawn_failed(id, &error.to_string()).await;
         }
+    }
+
+    /// Whether an answer to [`follow`](Self::follow) is still to come; says yes once.
+    pub(super) fn has_asked(&mut self, id: PtyId) -> bool {
+        self.ptys.get_mut(&id).is_some_and(|pty| std::mem::take(&mut pty.asked))
     }
 
     pub(super) fn on_following(&mut self, id: PtyId, following: Result<Following, String>) {

@@ -101,8 +101,10 @@ impl Terminal {
     /// From here on this client reads the ring and writes to the terminal itself.
     pub(super) fn hand_over(&mut self, client: u64, fds: Vec<OwnedFd>) {
         let id = ViewerId(client.saturating_sub(1));
-        if let Some(offset) = self.fanout.goes_direct(id)
-            && let Some(member) = self.members.get_mut(&id)
+        // Once, and who may type: what nobody asked for is not passed on.
+        let waits = |member: &&mut Member| member.role == Role::Terminal && !member.is_direct;
+        if let Some(member) = self.members.get_mut(&id).filter(waits)
+            && let Some(offset) = self.fanout.goes_direct(id)
         {
             member.is_direct = true;
             member.queue.push(Output::Hands(DaemonSays::Direct { offset }, fds));

@@ -374,10 +374,11 @@ impl Terminal {
         self.let_go();
     }
 
-    pub(super) fn break_off(&mut self) {
-        tracing::error!(pty = %self.pty, "a ring contradicts itself: its session is broken");
+    /// What the init has handed over does what no honest one does.
+    pub(super) fn break_off(&mut self, what: &str) {
+        tracing::error!(pty = %self.pty, "the {what} breaks the rules: its session is broken");
         self.let_go();
-        self.tell_all(&DaemonSays::Gone { why: "the session's output ring is broken".to_owned() });
+        self.tell_all(&DaemonSays::Gone { why: format!("the session's {what} is broken") });
     }
 }
 

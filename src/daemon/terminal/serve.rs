@@ -97,7 +97,7 @@ impl Terminal {
         let mut seen = match self.picture.follow(&following.ring) {
             Ok(seen) => seen,
             Err(_) => {
-                self.break_off();
+                self.break_off("output ring");
                 return 0;
             }
         };
@@ -168,6 +168,9 @@ impl Terminal {
                 member.ack_at.get_or_insert(now + ACK_DELAY);
             }
         }
+        if std::mem::take(&mut self.typing.is_held_up) {
+            self.break_off("terminal");
+        }
     }
 
     fn serve_parked(&mut self, now: Duration) {
@@ -216,7 +219,7 @@ impl Terminal {
         match following.ring.take(from, upto - from, &mut bytes) {
             Ok(Taken::Bytes(_)) => out.push(Output::Bytes(bytes)),
             Ok(Taken::Overwritten { .. }) => self.fanout.overwritten(id),
-            Err(_) => self.break_off(),
+            Err(_) => self.break_off("output ring"),
         }
     }
 
