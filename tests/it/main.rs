@@ -7,6 +7,9 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 // Fixtures.
+mod attack_plants;
+mod attack_table;
+mod attack_table_host;
 mod door;
 mod home;
 mod picture;
@@ -19,6 +22,7 @@ mod wait;
 mod activity;
 mod agents;
 mod attaching;
+mod attacks;
 mod box_attacks;
 mod box_life;
 mod box_secrets;
