@@ -1,4 +1,4 @@
-/* Mounts: new ones, and what was taken away by those that are there. Outside all have a mount namespace of their own. */
+/* Mounts: new ones, and what was taken away by those that are there. Outside all have a namespace of their own. */
 
 #include "attack.h"
 
@@ -45,9 +45,19 @@ static int set_uid_again(char **words)
 	return by_mount(NULL, word(words), NULL, MS_REMOUNT | MS_BIND);
 }
 
+static int detach(const char *at)
+{
+	long result = syscall(SYS_umount2, at, MNT_DETACH);
+	if (result == 0 || errno != EINVAL)
+		return judged(result, at);
+	/* Not of our namespace, or locked (fs/namespace.c). */
+	printf("%s: not ours\n", at);
+	return REFUSED;
+}
+
 static int take_off(char **words)
 {
-	return judged(syscall(SYS_umount2, word(words), MNT_DETACH), *words);
+	return detach(word(words));
 }
 
 /* Every mount that there is; the first that comes off is enough. */
@@ -63,7 +73,7 @@ static int take_off_any_now(char **words)
 	int code = REFUSED;
 	while (code == REFUSED && fgets(line, sizeof line, mounts))
 		if (sscanf(line, "%*s %*s %*s %*s %2047s", at) == 1 && strcmp(at, "/") != 0)
-			code = judged(syscall(SYS_umount2, at, MNT_DETACH), at);
+			code = detach(at);
 	fclose(mounts);
 	return code;
 }

@@ -168,6 +168,7 @@ impl Plants {
                 ("READ_ONLY", directory.join("ro")),
                 ("READ_ONLY_PROC", directory.join("ro")),
                 ("NO_SET_UID", directory.join("nosuid")),
+                ("MOVED", directory.join("moved")),
                 ("MASK", directory.join("mask")),
             ]
             .map(|(name, path)| (name, path.display().to_string())),

@@ -1,6 +1,9 @@
-//! All attacks of the suite, each a row: how it is made, and where it works. `$A` is the program of `tests/attacks`; the
-//! other variables are what [`crate::attacks`] plants. A script ends as that program does: 0 worked, 1 refused, 77 there
-//! is nothing here to attack; anything else is a broken attack.
+//! All attacks of the suite, each a row: how it is made, and where it works. `$A` is the program of `tests/attacks`;
+//! the other variables are what [`crate::attack_plants`] plants. A script ends as that program does: 0 worked, 1 refused,
+//! 77 there is nothing here to attack; anything else is a broken attack.
+
+use crate::attack_table_host::FILES;
+use crate::attack_table_host::HOST;
 
 pub struct Attack {
     pub name: &'static str,
@@ -28,6 +31,8 @@ pub enum Inside {
     Refused,
     /// Where the box has a network of its own.
     WithOwnNetwork,
+    /// Where the box's programs may not make namespaces and mounts of their own.
+    WithoutNesting,
     /// When root has called coop.
     CalledByRoot,
 }
@@ -44,6 +49,15 @@ const fn any(name: &'static str, script: &'static str) -> Attack {
 /// Attacks that take root, and the same right in a box that root has called.
 const fn root(name: &'static str, script: &'static str) -> Attack {
     attack(name, script, Outside::BitesAsRoot)
+}
+
+/// Attacks that are what a box is for whose programs may make boxes.
+const fn nesting(name: &'static str, script: &'static str) -> Attack {
+    Attack { name, script, outside: Outside::Bites, inside: Inside::WithoutNesting }
+}
+
+const fn by_root(name: &'static str, script: &'static str) -> Attack {
+    Attack { name, script, outside: Outside::BitesAsRoot, inside: Inside::CalledByRoot }
 }
 
 const NO_HARDWARE: Outside = Outside::MayFail("it depends on what the machine and its kernel have");
@@ -97,13 +111,13 @@ pub const CALLS: &[Attack] = &[
 
 #[rustfmt::skip]
 pub const NAMESPACES: &[Attack] = &[
-    any("unshare of any namespace", "$A unshare-each"),
+    nesting("unshare of any namespace", "$A unshare-each"),
     any("unshare of all namespaces", "$A unshare-all"),
-    any("clone into any namespace", "$A clone-each"),
-    any("clone with an upper half", "$A clone-high"),
+    nesting("clone into any namespace", "$A clone-each"),
+    nesting("clone with an upper half", "$A clone-high"),
     any("clone3 into a user namespace (CVE-2021-41133)", "$A clone3-user"),
     any("clone3, whose flags no filter sees", "$A clone3"),
-    any("unshare(1) and a mount", "unshare -Urm mount -t tmpfs none $DIR || exit 1"),
+    nesting("unshare(1) and a mount", "unshare -Urm mount -t tmpfs none $DIR || exit 1"),
     any("unshare(1) and a cgroup (CVE-2022-0492)", "unshare -UrC true || exit 1"),
     root("setns to the target's", "$A setns $TARGET"),
     root("setns to one's own", "$A setns self"),
@@ -136,14 +150,14 @@ pub const MOUNTS: &[Attack] = &[
     root("chroot", "$A chroot"),
     root("pivot_root", "$A pivot-root"),
     root("fsopen (CVE-2022-0185)", "$A fsopen"),
-    root("fsconfig", "$A fsconfig"),
+    nesting("fsconfig", "$A fsconfig"),
     root("fspick", "$A fspick $NO_SET_UID"),
     root("fsmount", "$A fsmount"),
     root("open_tree", "$A open-tree /usr"),
     root("open_tree_attr", "$A open-tree-attr /usr"),
     root("move_mount", "$A move-mount"),
     root("mount_setattr", "$A mount-setattr $READ_ONLY"),
-    root("a mount moved", "$A mount-move $NO_SET_UID $DIR"),
+    root("a mount moved", "$A mount-move $MOVED $DIR"),
 ];
 
 #[rustfmt::skip]
@@ -185,10 +199,6 @@ pub const MODES: &[Attack] = &[
     attack("a device that the host has put there", "$A open-to-read $DEVICE", Outside::MayFail("only root can put it")),
 ];
 
-const fn by_root(name: &'static str, script: &'static str) -> Attack {
-    Attack { name, script, outside: Outside::BitesAsRoot, inside: Inside::CalledByRoot }
-}
-
 #[rustfmt::skip]
 pub const TARGET: &[Attack] = &[
     any("PTRACE_ATTACH", "$A attach $TARGET"),
@@ -229,8 +239,41 @@ pub const TARGET: &[Attack] = &[
     any("its io", "$A proc-file $TARGET r io"),
 ];
 
+const LOCKED: Outside = Outside::MayFail("what a namespace got from the one above is locked outside of boxes too");
+
+/// With all capabilities that a further user namespace gives; `$IN` fails where none can be made.
+#[rustfmt::skip]
+pub const NESTED: &[Attack] = &[
+    attack("nested: a mask taken off", "$IN -m true && $IN -m $A mount-off $MASK", LOCKED),
+    attack("nested: any mount taken off", "$IN -m true && $IN -m $A mount-off-any", LOCKED),
+    attack("nested: what is read-only made writable", "$IN -m true && $IN -m $A mount-writable $READ_ONLY", LOCKED),
+    attack("nested: /proc/sys made writable", "$IN -m true && $IN -m $A mount-writable $READ_ONLY_PROC", LOCKED),
+    attack("nested: set-uid programs let through", "$IN -m true && $IN -m $A mount-set-uid $NO_SET_UID", LOCKED),
+    attack("nested: mount_setattr", "$IN -m true && $IN -m $A mount-setattr $READ_ONLY", LOCKED),
+    any("nested: a fresh proc", "$IN -mpf true && $IN -mpf $A mount-fresh proc $DIR"),
+    attack("nested: a fresh sysfs", "$IN -mn true && $IN -mn $A mount-fresh sysfs $DIR", NO_HARDWARE),
+    any("nested: a fresh cgroup2", "$IN -mC true && $IN -mC $A mount-fresh cgroup2 $DIR"),
+    attack("nested: a character device", "$IN true && $IN $A device-character", LOCKED),
+    any("nested: a set-uid file", "$IN true && $IN $A mode-fchmodat 4755"),
+    attack("nested: a file for another user", "$IN true && $IN $A chown", LOCKED),
+    root("nested: core_pattern", "$IN true && $IN $A open-to-write /proc/sys/kernel/core_pattern"),
+    attack("nested: PTRACE_ATTACH", "$IN true && $IN $A attach $TARGET", LOCKED),
+    attack("nested: its memory", "$IN true && $IN $A proc-file $TARGET r mem", LOCKED),
+    attack("nested: its root", "$IN true && $IN $A proc-file $TARGET r root", LOCKED),
+    any("nested: prlimit64", "$IN true && $IN $A limit $TARGET"),
+    any("nested: SIGKILL", "$IN true && $IN $A kill $TARGET"),
+    any("nested: its processors", "$IN true && $IN $A affinity $TARGET"),
+    any("nested: its niceness", "$IN true && $IN $A nice $TARGET"),
+    any("nested: its scheduler", "$IN true && $IN $A scheduler $TARGET"),
+    attack("nested: setns to the target's", "$IN true && $IN $A setns $TARGET", LOCKED),
+    attack("nested: a raw socket", "$IN true && $IN $A raw", LOCKED),
+    attack("nested: the clock", "$IN true && $IN $A clock-tick", LOCKED),
+    attack("nested: bpf", "$IN true && $IN $A bpf", LOCKED),
+    attack("nested: the root's handle guessed", "$IN true && $IN $A root-by-handle", LOCKED),
+    any("nested: an abstract socket", "$IN true && $IN $A abstract stream $STREAM"),
+];
+
 pub fn all() -> impl Iterator<Item = &'static Attack> {
-    let tables =
-        [CALLS, NAMESPACES, MOUNTS, MODES, TARGET, crate::attack_table_host::FILES, crate::attack_table_host::HOST];
+    let tables = [CALLS, NAMESPACES, MOUNTS, MODES, TARGET, NESTED, FILES, HOST];
     tables.into_iter().flatten()
 }

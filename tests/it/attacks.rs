@@ -1,5 +1,5 @@
-//! Every attack of the table, in boxes of several kinds, where it must be refused; and once outside, where it must work,
-//! so that none is refused because it is no attack. See `tests/attacks/attack.h` for how they end.
+//! Every attack of the table, in boxes of several kinds, where it must be refused; and once outside, where it must
+//! work, so that none is refused because it is no attack. See `tests/attacks/attack.h` for how they end.
 
 use crate::attack_plants::Plants;
 use crate::attack_table::Attack;
@@ -32,6 +32,8 @@ struct BoxUnderTest {
     coopfile: &'static str,
     /// It shares the host's network.
     host_network: bool,
+    /// Its programs may make namespaces and mounts of their own.
+    nesting: bool,
     by: By,
 }
 
@@ -43,6 +45,7 @@ enum By {
 
 const HOST_NETWORK: &str = "[network]\nmode = \"host\"\n";
 const NO_NETWORK: &str = "[network]\nmode = \"none\"\n";
+const NESTING: &str = "[network]\nmode = \"none\"\n[sandbox]\nnesting = true\n";
 
 /// No attack waits for longer than a fraction of a second.
 const LIMIT_OF_ONE_S: u32 = 20;
@@ -123,7 +126,8 @@ fn write_attacks(directory: &Path, variables: &[(&str, String)]) {
     let rows = directory.join("rows");
     fs::create_dir_all(&rows).unwrap();
     fs::create_dir_all(directory.join("empty")).unwrap();
-    let mut script = String::from("cd \"${0%/*}\" || exit 3\n");
+    let mut script =
+        String::from("cd \"${0%/*}\" || exit 3\nexport IN='unshare -Ur'\n$IN true || IN='unshare -U --keep-caps'\n");
     for (name, value) in variables {
         writeln!(script, "export {name}='{value}'").unwrap();
     }
@@ -188,9 +192,9 @@ fn outside(program: &Program) -> &'static Results {
 }
 
 /// What is read-only, masked and nosuid in a box, for attacks on it outside.
-const OUTSIDE_MOUNTS: &str = "mkdir $MOUNTED/ro $MOUNTED/mask $MOUNTED/nosuid && \
-     mount -t tmpfs -o ro none $MOUNTED/ro && mount -t tmpfs none $MOUNTED/mask && \
-     mount -t tmpfs -o nosuid,nodev none $MOUNTED/nosuid || exit 4;";
+const OUTSIDE_MOUNTS: &str = "cd $MOUNTED && mkdir ro mask nosuid moved && mount -t tmpfs none moved && \
+     mount -t tmpfs -o ro none ro && mount -t tmpfs none mask && \
+     mount -t tmpfs -o nosuid,nodev none nosuid || exit 4;";
 
 #[test]
 fn every_attack_works_outside() {
@@ -223,17 +227,22 @@ fn every_attack_works_outside() {
 
 #[test]
 fn no_attack_works_in_a_box_with_the_hosts_network() {
-    attack_box(&BoxUnderTest { coopfile: HOST_NETWORK, host_network: true, by: By::Shell });
+    attack_box(&BoxUnderTest { coopfile: HOST_NETWORK, host_network: true, nesting: false, by: By::Shell });
 }
 
 #[test]
 fn no_attack_by_the_agent_itself_works() {
-    attack_box(&BoxUnderTest { coopfile: HOST_NETWORK, host_network: true, by: By::Agent });
+    attack_box(&BoxUnderTest { coopfile: HOST_NETWORK, host_network: true, nesting: false, by: By::Agent });
 }
 
 #[test]
 fn no_attack_works_in_a_box_without_a_network() {
-    attack_box(&BoxUnderTest { coopfile: NO_NETWORK, host_network: false, by: By::Shell });
+    attack_box(&BoxUnderTest { coopfile: NO_NETWORK, host_network: false, nesting: false, by: By::Shell });
+}
+
+#[test]
+fn no_attack_works_in_a_box_whose_programs_may_make_boxes() {
+    attack_box(&BoxUnderTest { coopfile: NESTING, host_network: false, nesting: true, by: By::Shell });
 }
 
 fn attack_box(under_test: &BoxUnderTest) {
@@ -283,6 +292,7 @@ fn inside_variables() -> Vec<(&'static str, String)> {
         ("READ_ONLY", "/usr"),
         ("READ_ONLY_PROC", "/proc/sys"),
         ("NO_SET_UID", "/tmp"),
+        ("MOVED", "/tmp"),
         ("MASK", "/proc/kallsyms"),
         ("READABLE", "/usr/bin/env"),
     ];
@@ -311,6 +321,7 @@ fn is_to_be_refused(attack: &Attack, under_test: &BoxUnderTest) -> bool {
     match attack.inside {
         Inside::Refused => true,
         Inside::WithOwnNetwork => !under_test.host_network,
+        Inside::WithoutNesting => !under_test.nesting,
         Inside::CalledByRoot => is_root(),
     }
 }
