@@ -50,6 +50,7 @@ struct attack {
 	int (*run)(char **words);
 };
 
+extern const struct attack bomb_attacks[];
 extern const struct attack call_attacks[];
 extern const struct attack file_attacks[];
 extern const struct attack mode_attacks[];

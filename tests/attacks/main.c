@@ -115,9 +115,8 @@ static const struct attack victims[] = {{"victim", victim}, {NULL, NULL}};
 
 int main(int argc, char **argv)
 {
-	const struct attack *tables[] = {call_attacks,	  file_attacks,	     mode_attacks,
-					 mount_attacks,	  namespace_attacks, process_attacks,
-					 socket_attacks,  target_attacks,    victims};
+	const struct attack *tables[] = {bomb_attacks,	    call_attacks,    file_attacks,   mode_attacks,   mount_attacks,
+					 namespace_attacks, process_attacks, socket_attacks, target_attacks, victims};
 	if (argc < 2)
 		return BROKEN;
 	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -186,7 +186,8 @@ static int look_at(const char *pid)
 	char path[64], to[512] = "";
 	snprintf(path, sizeof path, "/proc/%s/exe", pid);
 	ssize_t len = readlink(path, to, sizeof to - 1);
-	if (len > 0 && (strstr(to, "memfd:") || strstr(to, "/coop"))) {
+	const char *name = len > 0 ? strrchr(to, '/') : NULL;
+	if (name && (strncmp(name, "/memfd:", 7) == 0 || strcmp(name, "/coop") == 0)) {
 		printf("%s is %s\n", path, to);
 		return WORKED;
 	}

@@ -2,13 +2,13 @@
 //! work, so that none is refused because it is no attack. See `tests/attacks/attack.h` for how they end.
 
 use crate::attack_plants::Plants;
+use crate::attack_program::Program;
 use crate::attack_table::Attack;
 use crate::attack_table::Inside;
 use crate::attack_table::Outside;
 use crate::attack_table::all;
 use crate::home::Home;
 use crate::home::is_root;
-use crate::home::skip;
 use crate::processes;
 use crate::ran::Ran;
 use crate::wait::LIMIT;
@@ -20,11 +20,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::Weak;
 
 /// A kind of box that the table is run through.
 struct BoxUnderTest {
@@ -52,71 +48,6 @@ const LIMIT_OF_ONE_S: u32 = 20;
 const WORKED: i32 = 0;
 const REFUSED: i32 = 1;
 const NOT_HERE: i32 = 77;
-
-const SOURCES: [(&str, &str); 9] = [
-    ("attack.h", include_str!("../attacks/attack.h")),
-    ("calls.c", include_str!("../attacks/calls.c")),
-    ("files.c", include_str!("../attacks/files.c")),
-    ("main.c", include_str!("../attacks/main.c")),
-    ("modes.c", include_str!("../attacks/modes.c")),
-    ("mounts.c", include_str!("../attacks/mounts.c")),
-    ("namespaces.c", include_str!("../attacks/namespaces.c")),
-    ("processes.c", include_str!("../attacks/processes.c")),
-    ("sockets.c", include_str!("../attacks/sockets.c")),
-];
-const TARGETS: (&str, &str) = ("targets.c", include_str!("../attacks/targets.c"));
-
-/// The compiled attacks. The last test that needs them removes them.
-pub struct Program {
-    directory: PathBuf,
-}
-
-impl Program {
-    /// `None`: there is no compiler.
-    pub fn get() -> Option<Arc<Self>> {
-        static SHARED: Mutex<Weak<Program>> = Mutex::new(Weak::new());
-        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(program) = shared.upgrade() {
-            return Some(program);
-        }
-        if Command::new("cc").arg("--version").output().is_err() {
-            skip("there is no C compiler");
-            return None;
-        }
-        let directory = std::env::temp_dir().join(format!("coop-it-{}-attacks", std::process::id()));
-        fs::create_dir_all(&directory).unwrap();
-        let program = Arc::new(Self { directory });
-        program.compile();
-        *shared = Arc::downgrade(&program);
-        Some(program)
-    }
-
-    fn compile(&self) {
-        let mut command = Command::new("cc");
-        command.current_dir(&self.directory);
-        command.args(["-D_GNU_SOURCE", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-o", "attack"]);
-        for (name, text) in SOURCES.iter().chain([&TARGETS]) {
-            fs::write(self.directory.join(name), text).unwrap();
-            if name.ends_with(".c") {
-                command.arg(name);
-            }
-        }
-        Ran::of(&mut command).ok();
-    }
-
-    /// A copy that is called `attack`. By another process: while one of this process's threads has it open to write, a
-    /// child that another thread starts has that too, and it cannot be run.
-    pub fn put_into(&self, directory: &Path) -> PathBuf {
-        Ran::of(Command::new("cp").arg(self.directory.join("attack")).arg(directory)).ok();
-        directory.join("attack")
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.directory).unwrap();
-    }
-}
 
 /// How each attack ended and what it said, by its name.
 type Results = BTreeMap<&'static str, (i32, String)>;

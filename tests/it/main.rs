@@ -8,6 +8,7 @@
 
 // Fixtures.
 mod attack_plants;
+mod attack_program;
 mod attack_table;
 mod attack_table_host;
 mod door;
@@ -22,6 +23,8 @@ mod wait;
 mod activity;
 mod agents;
 mod attaching;
+mod attack_bombs;
+mod attack_scenes;
 mod attacks;
 mod box_attacks;
 mod box_life;
