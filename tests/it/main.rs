@@ -7,6 +7,10 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
 // Fixtures.
+mod attack_plants;
+mod attack_program;
+mod attack_table;
+mod attack_table_host;
 mod door;
 mod home;
 mod hostile;
@@ -20,6 +24,9 @@ mod wait;
 mod activity;
 mod agents;
 mod attaching;
+mod attack_bombs;
+mod attack_scenes;
+mod attacks;
 mod box_attacks;
 mod box_life;
 mod box_secrets;
