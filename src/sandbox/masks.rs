@@ -26,17 +26,21 @@ pub const PROC_MASKED: &[&str] = &[
     "scsi",
     "slabinfo",
     "timer_list",
+    "timer_stats",
     "vmallocinfo",
 ];
 
 /// Below `/sys` (which is read-only as a whole): empty.
 pub const SYS_MASKED: &[&str] = &[
+    "devices/virtual/powercap",
     "firmware",
     "fs/bpf",
     "fs/cgroup",
     "fs/fuse",
     "fs/pstore",
+    "kernel/config",
     "kernel/debug",
+    "kernel/notes",
     "kernel/security",
     "kernel/slab",
     "kernel/tracing",

@@ -43,6 +43,7 @@ mod flow;
 mod hostile_hands;
 mod hostile_init;
 mod kept;
+mod limits;
 mod long_commands;
 mod many;
 mod names;
