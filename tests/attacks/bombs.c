@@ -126,10 +126,23 @@ static int rewrite(char **words)
 	return judged(pwrite(fd, &byte, 1, 0), "pwrite");
 }
 
+/* Word: as above; a file that its owner may run no more. */
+static int unrunnable(char **words)
+{
+	struct stat seen;
+	int held = atoi(word(words));
+	if (fchmod(held, 0) < 0)
+		return refused("fchmod");
+	if (fstat(held, &seen) < 0 || (seen.st_mode & 0777) != 0)
+		return BROKEN;
+	return worked("fchmod");
+}
+
 const struct attack bomb_attacks[] = {
     {"forks", forks},
     {"memory", memory},
     {"fill", fill},
     {"rewrite", rewrite},
+    {"unrunnable", unrunnable},
     {NULL, NULL},
 };

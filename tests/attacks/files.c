@@ -124,6 +124,20 @@ static int times_same(char **words)
 	return judged(utimensat(AT_FDCWD, *words, times, 0), *words);
 }
 
+/* Whoever opens the file to write it waits until a lease is given back, or for /proc/sys/fs/lease-break-time. */
+static int lease(char **words)
+{
+	int fd = open(word(words), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return refused(*words);
+	long result = fcntl(fd, F_SETLEASE, F_RDLCK);
+	if (result == 0)
+		fcntl(fd, F_SETLEASE, F_UNLCK);
+	else if (errno == EAGAIN && outside())
+		return not_here("somebody has it open to write");
+	return judged(result, *words);
+}
+
 static int write_mapped(char **words)
 {
 	int fd = open(word(words), O_RDWR | O_CLOEXEC);
@@ -226,10 +240,11 @@ static int dump_core(char **words)
 static int devices(char **words)
 {
 	(void)words;
-	static const char *const names[] = {"mem",  "port",    "kmsg",   "kvm",    "fuse",   "loop-control", "loop0",
-					    "tty0", "tty1",    "console", "vda",    "sda",    "nvme0n1",      "net/tun",
-					    "hwrng", "userfaultfd", "vsock",  "vcs",    "ttyS0",  "vhost-net",    "btrfs-control",
-					    "vga_arbiter", "autofs", "cpu_dma_latency", "rfkill", "uinput", "dri/card0"};
+	static const char *const names[] = {
+	    "mem",   "port",	    "kmsg",  "kvm",  "fuse",  "loop-control", "loop0",	       "tty0",	      "tty1",
+	    "vda",   "sda",	    "ttyS0", "vcs",  "hwrng", "nvme0n1",      "net/tun",     "console",	      "vsock",
+	    "autofs", "userfaultfd", "rfkill", "uinput", "dri/card0", "vhost-net", "vga_arbiter", "btrfs-control",
+	};
 	int code = REFUSED;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char path[64];
@@ -284,6 +299,7 @@ const struct attack file_attacks[] = {
     {"kernel-addresses", kernel_addresses},
     {"chmod-same", chmod_same},
     {"times-same", times_same},
+    {"lease", lease},
     {"write-mapped", write_mapped},
     {"open-again", open_again},
     {"link-here", link_here},

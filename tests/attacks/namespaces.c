@@ -129,6 +129,18 @@ static int setns_pidfd(char **words)
 	return in_child(setns_pidfd_now, words);
 }
 
+/* The target's mounts, by the ioctl of a pidfd that gives namespaces since linux 6.11 (linux/pidfd.h). */
+static int namespace_by_pidfd(char **words)
+{
+	int pidfd = (int)syscall(NR_pidfd_open, pid_word(words), 0);
+	if (pidfd < 0)
+		return refused("pidfd_open");
+	long fd = syscall(SYS_ioctl, pidfd, 0xff03UL, 0);
+	if (fd < 0 && errno == ENOTTY && outside())
+		return not_here("the kernel has no such command");
+	return judged(fd, "PIDFD_GET_MNT_NAMESPACE");
+}
+
 /* The user namespace that owns the network: outside the own one, inside one that is above. */
 static int owner_of_network(char **words)
 {
@@ -164,7 +176,8 @@ static int map_now(char **words)
 	(void)words;
 	if (outside() && syscall(SYS_unshare, SPACES[0].flag) < 0)
 		return not_here("users may make no user namespace");
-	return write_map("/proc/self/uid_map", "0 0 1\n") == WORKED ? WORKED : write_map("/proc/self/setgroups", "deny");
+	int code = write_map("/proc/self/uid_map", "0 0 1\n");
+	return code == WORKED ? code : write_map("/proc/self/setgroups", "deny");
 }
 
 /* A second line in the maps of one's own namespace. */
@@ -182,6 +195,7 @@ const struct attack namespace_attacks[] = {
     {"clone3", clone3_plain},
     {"setns", setns_each},
     {"setns-pidfd", setns_pidfd},
+    {"namespace-by-pidfd", namespace_by_pidfd},
     {"owner-of-network", owner_of_network},
     {"raise-namespaces", raise_limit},
     {"map-more", map_more},

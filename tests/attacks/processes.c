@@ -3,8 +3,7 @@
 #include "attack.h"
 
 #include <dirent.h>
-#include <poll.h>
-#include <sys/prctl.h>
+#include <sched.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 
@@ -169,6 +168,35 @@ static int privileges(char **words)
 	return code;
 }
 
+/* Before all others on a processor, for as long as it likes. */
+static int real_time(char **words)
+{
+	(void)words;
+	struct sched_param param = {.sched_priority = 1}, none = {0};
+	long result = syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param);
+	if (result == 0)
+		syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
+	return judged(result, "SCHED_FIFO");
+}
+
+static int deadline(char **words)
+{
+	(void)words;
+	/* struct sched_attr: size, policy, flags, nice, priority, runtime, deadline and period in ns. */
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+	} attr = {48, 6, 0, 0, 0, 100000, 10000000, 10000000};
+	struct sched_param none = {0};
+	long result = syscall(SYS_sched_setattr, 0, &attr, 0);
+	if (result == 0)
+		syscall(SYS_sched_setscheduler, 0, SCHED_OTHER, &none);
+	return judged(result, "SCHED_DEADLINE");
+}
+
 static int others_memory(char **words)
 {
 	if (shmat(atoi(word(words)), NULL, SHM_RDONLY) != (void *)-1)
@@ -256,6 +284,8 @@ const struct attack process_attacks[] = {
     {"upward", upward},
     {"upward-from-descriptors", upward_from_descriptors},
     {"privileges", privileges},
+    {"real-time", real_time},
+    {"deadline", deadline},
     {"others-memory", others_memory},
     {"watch", watch},
     {"outlive", outlive},
