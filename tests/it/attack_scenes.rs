@@ -85,8 +85,8 @@ fn who_starts_programs_in_a_box_is_closed_to_it() {
     assert_eq!(code, REFUSED, "{said}");
 }
 
-/// An attack on a program's own file, by a library that the program loads: outside on a copy of coop, then in boxes that
-/// run coop as the interpreter of a script and as their agent. `None`: the program under test loads no libraries.
+/// An attack on a program's own file, by a library that the program loads: outside on a copy of coop, then in boxes
+/// that run coop as their agent and as the interpreter of a script. `None`: the program under test loads no libraries.
 fn attack_own_program(home: &Home, program: &Program, attack: &str) -> Option<Vec<(String, String)>> {
     let library = program.put_library_into(home.workspace());
     let attack = format!("{} {attack}", program.put_into(home.workspace()).display());
@@ -190,8 +190,8 @@ fn a_link_in_what_persists_shows_the_next_box_nothing() {
         home.configure(&format!("[session]\npersist = [\".claude\", \".a/b\"]\npersist_scope = \"{scope}\"\n"));
         home.start("work", "sleep 1000");
         // As a box may leave it (CVE-2024-42472): outside the links lead to the key.
-        let links = "rm -rf ~/.claude/* ~/.claude ~/.a/b ~/.a 2>&-; ln -s ~/.ssh ~/.claude; ln -s ~/.ssh ~/.claude/ssh; \
-                     mkdir -p ~/.a; ln -s ~/.ssh ~/.a/b; ln -s ~/.ssh ~/.a/b/ssh; true";
+        let links = "rm -rf ~/.claude/* ~/.claude ~/.a/b ~/.a 2>&-; ln -s ~/.ssh ~/.claude; \
+                     ln -s ~/.ssh ~/.claude/ssh; mkdir -p ~/.a; ln -s ~/.ssh ~/.a/b; ln -s ~/.ssh ~/.a/b/ssh; true";
         home.inside("work", links).ok();
         Ran::of(home.program("cat").arg(&secret)).ok();
         home.coop(&["kill", "work", "-f"]).ok();
@@ -216,6 +216,48 @@ fn settings_that_a_box_leaves_neither_hold_up_nor_show_anything() {
         home.inside("work", &format!("rm -f coop.toml; ln -s ~/{target} coop.toml")).ok();
         let ran = home.coop(&["-v", "-d", "-n", "third", "--", "sleep", "1000"]);
         assert!(!(ran.out.clone() + &ran.err).contains(CANARY), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_workspace_that_a_project_names_shows_nothing_above_it() {
+    let home = Home::new();
+    let secret = home.write("outside/secret", CANARY);
+    Ran::of(home.program("cat").arg("../outside/secret")).ok();
+    // CVE-2024-21626: the directory to work in is a descriptor that somebody has open.
+    for path in ["..", "./../outside", "/", "/proc/self/cwd/..", "/proc/self/fd/9/outside"] {
+        home.put("coop.toml", format!("[workspace]\npath = \"{path}\"\n").as_bytes());
+        let script = format!("exec 9< {}; exec {} -d -n work -- sleep 1000", home.root().display(), binary().display());
+        let ran = Ran::of(home.program("sh").args(["-c", &script]));
+        let seen = home.inside("work", &format!("cat {0} ../outside/secret /workspace/secret", secret.display())).out;
+        assert!(!seen.contains(CANARY), "{path}: {ran:?}: {seen}");
+        assert_ne!(ran.code, 0, "nobody was asked for {path}");
+    }
+}
+
+#[test]
+fn a_git_file_that_a_box_leaves_leads_nowhere() {
+    let home = Home::new();
+    let secret = home.write(home.home().join(".ssh/key"), CANARY);
+    home.start("work", "sleep 1000");
+    let (ssh, root) = (home.home().join(".ssh"), home.root().display().to_string());
+    for change in [
+        format!("printf 'gitdir: {}\\n' > .git", ssh.display()),
+        format!("printf 'gitdir: ../home/.ssh\\n' > .git"),
+        format!("ln -s {} .git", ssh.display()),
+        format!("mkdir .git; printf '{}\\n' > .git/commondir; echo 'ref: refs/heads/main' > .git/HEAD", ssh.display()),
+        format!(
+            "mkdir own; printf '{root}/work/.git\\n' > own/gitdir; echo {} > own/commondir; \
+                 printf 'gitdir: {root}/work/own\\n' > .git",
+            ssh.display()
+        ),
+        "mkfifo .git".to_owned(),
+    ] {
+        home.inside("work", &format!("rm -rf .git own; {change}")).ok();
+        home.coop(&["-d", "-n", "next", "--", "sleep", "1000"]);
+        let seen = home.inside("next", &format!("cat {} {}/key", secret.display(), ssh.display())).out;
+        assert!(!seen.contains(CANARY), "{change}: {seen}");
+        home.coop(&["kill", "next", "-f"]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! All attacks of the suite, each a row: how it is made, and where it works. `$A` is the program of `tests/attacks`;
-//! the other variables are what [`crate::attack_plants`] plants. A script ends as that program does: 0 worked, 1 refused,
-//! 77 there is nothing here to attack; anything else is a broken attack.
+//! the other variables are what [`crate::attack_plants`] plants. A script ends as that program does: 0 worked, 1
+//! refused, 77 there is nothing here to attack; anything else is a broken attack.
 
 use crate::attack_table_host::FILES;
 use crate::attack_table_host::HOST;
@@ -211,6 +211,7 @@ pub const TARGET: &[Attack] = &[
     any("prlimit64", "$A limit $TARGET"),
     any("SIGKILL", "$A kill $TARGET"),
     any("SIGSEGV", "$A crash $TARGET"),
+    any("every signal", "$A every-signal $TARGET"),
     any("SIGSTOP", "$A stop $TARGET"),
     any("SIGKILL by a descriptor's owner", "$A owner-signal $TARGET"),
     any("its processors", "$A affinity $TARGET"),

@@ -53,8 +53,8 @@ pub const FILES: &[Attack] = &[
     root("allocations of the kernel", "$A read-some /proc/vmallocinfo"),
     root("slabs of the kernel", "$A read-some /proc/slabinfo"),
     machine("timers of the kernel", "$A read-some /proc/timer_list"),
-    any("keys", "$A read-some /proc/keys"),
-    any("users of keys", "$A read-some /proc/key-users"),
+    machine("keys", "$A read-some /proc/keys"),
+    machine("users of keys", "$A read-some /proc/key-users"),
     any("interrupts", "$A read-some /proc/interrupts"),
     any("the map of physical memory", "$A read-some /proc/iomem"),
     any("the kernel's configuration", "$A read-some /proc/config.gz"),
@@ -81,7 +81,7 @@ pub const FILES: &[Attack] = &[
     attack("a link to a system file", "$A link-here /etc/passwd", Outside::MayFail("it may be another file system's")),
     any("what was opened to be read, to write", "$A open-again $READABLE"),
     root("open_by_handle_at", "$A by-handle"),
-    root("the root's handle guessed (shocker)", "$A root-by-handle"),
+    machine("the root's handle guessed (shocker)", "$A root-by-handle"),
 ];
 
 #[rustfmt::skip]
