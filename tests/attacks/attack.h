@@ -29,25 +29,25 @@ enum { WORKED = 0, REFUSED = 1, BROKEN = 2, NOT_HERE = 77 };
 
 /* Numbers that headers may lack; from 424 on they are the same on all processors (asm-generic/unistd.h). */
 enum {
-	NR_open_tree = 428,
-	NR_move_mount = 429,
-	NR_fsopen = 430,
-	NR_fsconfig = 431,
-	NR_fsmount = 432,
-	NR_fspick = 433,
-	NR_pidfd_open = 434,
-	NR_clone3 = 435,
-	NR_openat2 = 437,
-	NR_pidfd_getfd = 438,
-	NR_process_madvise = 440,
-	NR_mount_setattr = 442,
-	NR_fchmodat2 = 452,
-	NR_open_tree_attr = 467,
+    NR_open_tree = 428,
+    NR_move_mount = 429,
+    NR_fsopen = 430,
+    NR_fsconfig = 431,
+    NR_fsmount = 432,
+    NR_fspick = 433,
+    NR_pidfd_open = 434,
+    NR_clone3 = 435,
+    NR_openat2 = 437,
+    NR_pidfd_getfd = 438,
+    NR_process_madvise = 440,
+    NR_mount_setattr = 442,
+    NR_fchmodat2 = 452,
+    NR_open_tree_attr = 467,
 };
 
 struct attack {
-	const char *name;
-	int (*run)(char **words);
+    const char *name;
+    int (*run)(char **words);
 };
 
 extern const struct attack bomb_attacks[];

@@ -12,61 +12,61 @@
 
 static mode_t mode_word(char **words)
 {
-	return (mode_t)strtoul(word(words), NULL, 8);
+    return (mode_t)strtoul(word(words), NULL, 8);
 }
 
 /* The mode decides, not what the call said: a bit that was dropped on the way is none. */
 static int made(long result, char **words, const char *what)
 {
-	struct stat seen;
-	int error = errno;
-	bool there = stat(NAME, &seen) == 0;
-	unlink(NAME);
-	if (result < 0) {
-		errno = error;
-		return refused(what);
-	}
-	if (there && (seen.st_mode & mode_word(words) & 06000))
-		return worked(what);
-	printf("%s: the bit is not there\n", what);
-	return REFUSED;
+    struct stat seen;
+    int error = errno;
+    bool there = stat(NAME, &seen) == 0;
+    unlink(NAME);
+    if (result < 0) {
+        errno = error;
+        return refused(what);
+    }
+    if (there && (seen.st_mode & mode_word(words) & 06000))
+        return worked(what);
+    printf("%s: the bit is not there\n", what);
+    return REFUSED;
 }
 
 static int plain(void)
 {
-	unlink(NAME);
-	return open(NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    unlink(NAME);
+    return open(NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
 }
 
 #ifdef __x86_64__
 static int by_chmod(char **words)
 {
-	plain();
-	return made(syscall(SYS_chmod, NAME, mode_word(words)), words, "chmod");
+    plain();
+    return made(syscall(SYS_chmod, NAME, mode_word(words)), words, "chmod");
 }
 
 static int by_open(char **words)
 {
-	unlink(NAME);
-	return made(syscall(SYS_open, NAME, O_WRONLY | O_CREAT, mode_word(words)), words, "open");
+    unlink(NAME);
+    return made(syscall(SYS_open, NAME, O_WRONLY | O_CREAT, mode_word(words)), words, "open");
 }
 
 static int by_creat(char **words)
 {
-	unlink(NAME);
-	return made(syscall(SYS_creat, NAME, mode_word(words)), words, "creat");
+    unlink(NAME);
+    return made(syscall(SYS_creat, NAME, mode_word(words)), words, "creat");
 }
 
 static int by_mknod(char **words)
 {
-	unlink(NAME);
-	return made(syscall(SYS_mknod, NAME, S_IFREG | mode_word(words), 0), words, "mknod");
+    unlink(NAME);
+    return made(syscall(SYS_mknod, NAME, S_IFREG | mode_word(words), 0), words, "mknod");
 }
 #else
 static int older_call(char **words)
 {
-	(void)words;
-	return not_here("this processor never had the call");
+    (void)words;
+    return not_here("this processor never had the call");
 }
 #define by_chmod older_call
 #define by_open older_call
@@ -76,143 +76,143 @@ static int older_call(char **words)
 
 static int by_fchmod(char **words)
 {
-	return made(syscall(SYS_fchmod, plain(), mode_word(words)), words, "fchmod");
+    return made(syscall(SYS_fchmod, plain(), mode_word(words)), words, "fchmod");
 }
 
 static int by_fchmodat(char **words)
 {
-	plain();
-	return made(syscall(SYS_fchmodat, AT_FDCWD, NAME, mode_word(words)), words, "fchmodat");
+    plain();
+    return made(syscall(SYS_fchmodat, AT_FDCWD, NAME, mode_word(words)), words, "fchmodat");
 }
 
 static int by_fchmodat2(char **words)
 {
-	plain();
-	return made(syscall(NR_fchmodat2, AT_FDCWD, NAME, mode_word(words), 0), words, "fchmodat2");
+    plain();
+    return made(syscall(NR_fchmodat2, AT_FDCWD, NAME, mode_word(words), 0), words, "fchmodat2");
 }
 
 static int by_openat(char **words)
 {
-	unlink(NAME);
-	return made(syscall(SYS_openat, AT_FDCWD, NAME, O_WRONLY | O_CREAT, mode_word(words)), words, "openat");
+    unlink(NAME);
+    return made(syscall(SYS_openat, AT_FDCWD, NAME, O_WRONLY | O_CREAT, mode_word(words)), words, "openat");
 }
 
 static int by_openat2(char **words)
 {
-	struct open_how how = {.flags = O_WRONLY | O_CREAT, .mode = mode_word(words)};
-	unlink(NAME);
-	return made(syscall(NR_openat2, AT_FDCWD, NAME, &how, sizeof how), words, "openat2");
+    struct open_how how = {.flags = O_WRONLY | O_CREAT, .mode = mode_word(words)};
+    unlink(NAME);
+    return made(syscall(NR_openat2, AT_FDCWD, NAME, &how, sizeof how), words, "openat2");
 }
 
 static int by_mknodat(char **words)
 {
-	unlink(NAME);
-	return made(syscall(SYS_mknodat, AT_FDCWD, NAME, S_IFREG | mode_word(words), 0), words, "mknodat");
+    unlink(NAME);
+    return made(syscall(SYS_mknodat, AT_FDCWD, NAME, S_IFREG | mode_word(words), 0), words, "mknodat");
 }
 
 /* Its mode has no kind: the kernel takes that for a regular file. */
 static int by_mknodat_of_no_kind(char **words)
 {
-	unlink(NAME);
-	return made(syscall(SYS_mknodat, AT_FDCWD, NAME, mode_word(words), 0), words, "mknodat without a kind");
+    unlink(NAME);
+    return made(syscall(SYS_mknodat, AT_FDCWD, NAME, mode_word(words), 0), words, "mknodat without a kind");
 }
 
 /* A file without a name is given one afterwards. */
 static int by_tmpfile(char **words)
 {
-	unlink(NAME);
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, ".", O_TMPFILE | O_RDWR, mode_word(words));
-	if (fd < 0)
-		return refused("O_TMPFILE");
-	char link[64];
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	return made(linkat(AT_FDCWD, link, AT_FDCWD, NAME, AT_SYMLINK_FOLLOW), words, "O_TMPFILE");
+    unlink(NAME);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, ".", O_TMPFILE | O_RDWR, mode_word(words));
+    if (fd < 0)
+        return refused("O_TMPFILE");
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return made(linkat(AT_FDCWD, link, AT_FDCWD, NAME, AT_SYMLINK_FOLLOW), words, "O_TMPFILE");
 }
 
 /* Upper halves of arguments, which the kernel drops and a filter may compare. */
 static int by_high_bits(char **words)
 {
-	plain();
-	unsigned long mode = 0xdead00000000UL | mode_word(words);
-	return made(syscall(SYS_fchmodat, AT_FDCWD, NAME, mode), words, "fchmodat with an upper half");
+    plain();
+    unsigned long mode = 0xdead00000000UL | mode_word(words);
+    return made(syscall(SYS_fchmodat, AT_FDCWD, NAME, mode), words, "fchmodat with an upper half");
 }
 
 /* Removed by a change of the owner, unless somebody forgets. */
 static int by_chown(char **words)
 {
-	int fd = plain();
-	if (fchmod(fd, mode_word(words)) < 0)
-		return made(-1, words, "fchmod");
-	return made(fchown(fd, getuid(), getgid()) < 0 && outside() ? -1 : 0, words, "fchmod and fchown");
+    int fd = plain();
+    if (fchmod(fd, mode_word(words)) < 0)
+        return made(-1, words, "fchmod");
+    return made(fchown(fd, getuid(), getgid()) < 0 && outside() ? -1 : 0, words, "fchmod and fchown");
 }
 
 static int device(mode_t kind, dev_t number, const char *what)
 {
-	unlink(NAME);
-	long result = syscall(SYS_mknodat, AT_FDCWD, NAME, kind | 0600, number);
-	int error = errno;
-	unlink(NAME);
-	errno = error;
-	return judged(result, what);
+    unlink(NAME);
+    long result = syscall(SYS_mknodat, AT_FDCWD, NAME, kind | 0600, number);
+    int error = errno;
+    unlink(NAME);
+    errno = error;
+    return judged(result, what);
 }
 
 static int character_device(char **words)
 {
-	(void)words;
-	return device(S_IFCHR, makedev(1, 3), "mknodat of a character device");
+    (void)words;
+    return device(S_IFCHR, makedev(1, 3), "mknodat of a character device");
 }
 
 static int block_device(char **words)
 {
-	(void)words;
-	return device(S_IFBLK, makedev(7, 0), "mknodat of a block device");
+    (void)words;
+    return device(S_IFBLK, makedev(7, 0), "mknodat of a block device");
 }
 
 static int to_another_user(char **words)
 {
-	(void)words;
-	int fd = plain();
-	long result = fchown(fd, getuid() + 1, (gid_t)-1);
-	unlink(NAME);
-	if (result < 0 && errno == EINVAL) {
-		printf("fchown: there is no such user here\n");
-		return REFUSED;
-	}
-	return judged(result, "fchown");
+    (void)words;
+    int fd = plain();
+    long result = fchown(fd, getuid() + 1, (gid_t)-1);
+    unlink(NAME);
+    if (result < 0 && errno == EINVAL) {
+        printf("fchown: there is no such user here\n");
+        return REFUSED;
+    }
+    return judged(result, "fchown");
 }
 
 static int attribute(const char *name, const void *value, size_t size)
 {
-	int fd = plain();
-	long result = fsetxattr(fd, name, value, size, 0);
-	int error = errno;
-	unlink(NAME);
-	errno = error;
-	if (result < 0 && errno == EOPNOTSUPP && outside())
-		return not_here("the file system has no such attributes");
-	return judged(result, name);
+    int fd = plain();
+    long result = fsetxattr(fd, name, value, size, 0);
+    int error = errno;
+    unlink(NAME);
+    errno = error;
+    if (result < 0 && errno == EOPNOTSUPP && outside())
+        return not_here("the file system has no such attributes");
+    return judged(result, name);
 }
 
 static int file_capability(char **words)
 {
-	(void)words;
-	/* Version 2, CAP_SYS_ADMIN permitted and effective (linux/capability.h). */
-	uint32_t value[5] = {0x02000001, 1U << 21, 0, 0, 0};
-	return attribute("security.capability", value, sizeof value);
+    (void)words;
+    /* Version 2, CAP_SYS_ADMIN permitted and effective (linux/capability.h). */
+    uint32_t value[5] = {0x02000001, 1U << 21, 0, 0, 0};
+    return attribute("security.capability", value, sizeof value);
 }
 
 static int file_capability_of_namespace(char **words)
 {
-	(void)words;
-	/* Version 3, for the namespace whose root is 0. */
-	uint32_t value[6] = {0x03000001, 1U << 21, 0, 0, 0, 0};
-	return attribute("security.capability", value, sizeof value);
+    (void)words;
+    /* Version 3, for the namespace whose root is 0. */
+    uint32_t value[6] = {0x03000001, 1U << 21, 0, 0, 0, 0};
+    return attribute("security.capability", value, sizeof value);
 }
 
 static int trusted_attribute(char **words)
 {
-	(void)words;
-	return attribute("trusted.coop-attack", "x", 1);
+    (void)words;
+    return attribute("trusted.coop-attack", "x", 1);
 }
 
 const struct attack mode_attacks[] = {

@@ -1,5 +1,5 @@
-/* A library that is loaded into a program, keeps that program's file open, and lets another program write it. For those
- * whose name is COOP_ATTACK_ON; COOP_ATTACK_NEXT is the program of attacks, COOP_ATTACK_SAYS where it says its code. */
+/* A library that is loaded into a program, keeps that program's file open, and lets an attack have it. For programs
+ * whose name has ATTACK_ON in it; ATTACK_NEXT is the attack without the descriptor, ATTACK_SAYS where its code goes. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,14 +9,14 @@
 
 static void __attribute__((constructor)) begin(void)
 {
-	char to[512] = "", command[2048];
-	const char *on = getenv("COOP_ATTACK_ON"), *next = getenv("COOP_ATTACK_NEXT"), *says = getenv("COOP_ATTACK_SAYS");
-	if (!on || !next || !says || readlink("/proc/self/exe", to, sizeof to - 1) < 0 || !strstr(to, on))
-		return;
-	int fd = open("/proc/self/exe", O_RDONLY);
-	unsetenv("LD_PRELOAD");
-	snprintf(command, sizeof command, "'%s' rewrite %d > '%s.said' 2>&1; echo $? > '%s.new' && mv '%s.new' '%s'",
-		 next, fd, says, says, says, says);
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-	_exit(127);
+    char to[512] = "", command[2048];
+    const char *on = getenv("ATTACK_ON"), *next = getenv("ATTACK_NEXT"), *says = getenv("ATTACK_SAYS");
+    if (!on || !next || !says || readlink("/proc/self/exe", to, sizeof to - 1) < 0 || !strstr(to, on))
+        return;
+    int fd = open("/proc/self/exe", O_RDONLY);
+    unsetenv("LD_PRELOAD");
+    snprintf(command, sizeof command, "%s %d > '%s.said' 2>&1; echo $? > '%s.new' && mv '%s.new' '%s'",
+         next, fd, says, says, says, says);
+    execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+    _exit(127);
 }

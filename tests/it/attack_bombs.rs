@@ -1,5 +1,5 @@
-//! Bombs in boxes with small limits: what holds them is the box, and the machine does not notice. None is lit outside, and
-//! each has an end of its own should nothing hold it.
+//! Bombs in boxes with small limits: what holds them is the box, and the machine does not notice. None is lit outside,
+//! and each has an end of its own should nothing hold it.
 
 use crate::attack_program::Program;
 use crate::home::Home;
@@ -71,4 +71,28 @@ fn a_file_grows_to_the_boxs_limit() {
         assert_eq!(ran.code, REFUSED, "in {place}: {}", ran.out);
     }
     home.inside("work", "true").ok();
+}
+
+/// A box that holds all it can get of something that is counted for more than itself: others can be made and used.
+fn others_live_beside(bomb: &str) {
+    let Some(home) = boxed("") else { return };
+    home.start("work", &format!("./attack {bomb} full go > said; exec sleep 1000"));
+    wait_until("no more can be had", LIMIT, || home.workspace().join("full").exists().then_some(()));
+    let said = fs::read_to_string(home.workspace().join("said")).unwrap();
+    let made = home.coop(&["-d", "-n", "other", "--", "sleep", "1000"]);
+    let used = home.coop(&["shell", "other", "-c", "true"]);
+    let itself = home.coop(&["shell", "work", "-c", "true"]);
+    home.put("go", b"");
+    assert_eq!((made.code, used.code), (0, 0), "beside {said}{}{}", made.err, used.err);
+    eprintln!("{said}a shell beside it: {} {}", itself.code, itself.err);
+}
+
+#[test]
+fn a_box_that_takes_all_terminals_leaves_some_for_others() {
+    others_live_beside("terminals");
+}
+
+#[test]
+fn a_box_that_has_all_descriptors_in_flight_leaves_some_for_others() {
+    others_live_beside("in-flight");
 }

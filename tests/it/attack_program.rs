@@ -61,8 +61,8 @@ impl Program {
         Ran::of(&mut command).ok();
     }
 
-    /// A copy in `directory`. By another process: while one of this process's threads has it open to write, a child that
-    /// another thread starts has that too, and it cannot be run.
+    /// A copy in `directory`. By another process: while a thread of this one has it open to write, a child that another
+    /// thread starts has that too, and it cannot be run.
     pub fn put_into(&self, directory: &Path) -> PathBuf {
         self.put("attack", directory)
     }

@@ -85,44 +85,69 @@ fn who_starts_programs_in_a_box_is_closed_to_it() {
     assert_eq!(code, REFUSED, "{said}");
 }
 
-#[test]
-fn coops_own_program_that_a_box_runs_cannot_be_written_by_it() {
-    let Some(program) = Program::get() else { return };
-    let home = Home::new();
-    let attack = program.put_into(home.workspace());
+/// An attack on a program's own file, by a library that the program loads: outside on a copy of coop, then in boxes
+/// that run coop as their agent and as the interpreter of a script. `None`: the program under test loads no libraries.
+fn attack_own_program(home: &Home, program: &Program, attack: &str) -> Option<Vec<(String, String)>> {
     let library = program.put_library_into(home.workspace());
-    // Outside: whoever has a program's file open can write it as soon as it has ended.
+    let attack = format!("{} {attack}", program.put_into(home.workspace()).display());
     let copy = home.workspace().join("coop-copy");
     Ran::of(Command::new("cp").arg(binary()).arg(&copy)).ok();
     let variables = |on: &str, says: &Path| {
         [
             ("LD_PRELOAD", library.display().to_string()),
-            ("COOP_ATTACK_ON", on.to_owned()),
-            ("COOP_ATTACK_NEXT", attack.display().to_string()),
-            ("COOP_ATTACK_SAYS", says.display().to_string()),
+            ("ATTACK_ON", on.to_owned()),
+            ("ATTACK_NEXT", attack.clone()),
+            ("ATTACK_SAYS", says.display().to_string()),
         ]
     };
     let says = home.workspace().join("outside");
     Ran::of(home.program(&copy).arg("--version").envs(variables("/coop-copy", &says)));
     if !says.exists() {
-        return skip("the program under test loads no libraries");
+        skip("the program under test loads no libraries");
+        return None;
     }
     let (code, said) = code_and_words(&says);
-    assert_eq!(code, WORKED, "{said}");
-    // Inside: as the agent, and as the interpreter of a script.
+    assert_eq!(code, WORKED, "outside: {said}");
     let script = home.write("work/script", "#!/proc/self/exe\n");
     fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let before = fs::read(binary()).unwrap();
+    let mut seen = Vec::new();
     for (name, command) in [("agent", "/proc/self/exe"), ("interpreter", "./script")] {
         let says = home.workspace().join(name);
         let lines = variables("memfd:", &says).map(|(name, value)| format!("{name} = \"{value}\"\n"));
         home.configure(&format!("[env]\n{}", lines.concat()));
-        // It ends at once, which may be an error.
-        home.coop(&["-d", "-n", name, "--", command]);
-        let (code, said) = code_and_words(&says);
-        assert_eq!(code, REFUSED, "as the {name}: {said}");
+        let ran = home.coop(&["-d", "-n", name, "--", command]);
+        if ran.code == 0 {
+            seen.push(code_and_words(&says));
+        } else {
+            // No box, no attack; what could not be had must be what was asked for.
+            assert!(name == "agent" && !says.exists() && ran.err.contains("exe"), "{ran:?}");
+        }
+    }
+    home.configure("");
+    Some(seen)
+}
+
+#[test]
+fn coops_own_program_that_a_box_runs_cannot_be_written_by_it() {
+    let Some(program) = Program::get() else { return };
+    let home = Home::new();
+    let before = fs::read(binary()).unwrap();
+    for (code, said) in attack_own_program(&home, &program, "rewrite").unwrap_or_default() {
+        assert_eq!(code, REFUSED, "{said}");
     }
     assert!(fs::read(binary()).unwrap() == before, "the program under test was written");
+}
+
+#[test]
+fn coops_own_program_that_a_box_runs_still_runs_for_others() {
+    let Some(program) = Program::get() else { return };
+    let home = Home::new();
+    home.start("before", "sleep 1000");
+    // Whether the mode can be changed is nothing; that boxes can be made and used afterwards is all.
+    let seen = attack_own_program(&home, &program, "unrunnable");
+    let ran = home.coop(&["-d", "-n", "after", "--", "sleep", "1000"]);
+    assert_eq!(ran.code, 0, "no box after {seen:?}: {}", ran.err);
+    home.inside("before", "true").ok();
 }
 
 #[test]
@@ -165,8 +190,8 @@ fn a_link_in_what_persists_shows_the_next_box_nothing() {
         home.configure(&format!("[session]\npersist = [\".claude\", \".a/b\"]\npersist_scope = \"{scope}\"\n"));
         home.start("work", "sleep 1000");
         // As a box may leave it (CVE-2024-42472): outside the links lead to the key.
-        let links = "rm -rf ~/.claude/* ~/.claude ~/.a/b ~/.a 2>&-; ln -s ~/.ssh ~/.claude; ln -s ~/.ssh ~/.claude/ssh; \
-                     mkdir -p ~/.a; ln -s ~/.ssh ~/.a/b; ln -s ~/.ssh ~/.a/b/ssh; true";
+        let links = "rm -rf ~/.claude/* ~/.claude ~/.a/b ~/.a 2>&-; ln -s ~/.ssh ~/.claude; \
+                     ln -s ~/.ssh ~/.claude/ssh; mkdir -p ~/.a; ln -s ~/.ssh ~/.a/b; ln -s ~/.ssh ~/.a/b/ssh; true";
         home.inside("work", links).ok();
         Ran::of(home.program("cat").arg(&secret)).ok();
         home.coop(&["kill", "work", "-f"]).ok();
@@ -195,6 +220,48 @@ fn settings_that_a_box_leaves_neither_hold_up_nor_show_anything() {
 }
 
 #[test]
+fn a_workspace_that_a_project_names_shows_nothing_above_it() {
+    let home = Home::new();
+    let secret = home.write("outside/secret", CANARY);
+    Ran::of(home.program("cat").arg("../outside/secret")).ok();
+    // CVE-2024-21626: the directory to work in is a descriptor that somebody has open.
+    for path in ["..", "./../outside", "/", "/proc/self/cwd/..", "/proc/self/fd/9/outside"] {
+        home.put("coop.toml", format!("[workspace]\npath = \"{path}\"\n").as_bytes());
+        let script = format!("exec 9< {}; exec {} -d -n work -- sleep 1000", home.root().display(), binary().display());
+        let ran = Ran::of(home.program("sh").args(["-c", &script]));
+        let seen = home.inside("work", &format!("cat {0} ../outside/secret /workspace/secret", secret.display())).out;
+        assert!(!seen.contains(CANARY), "{path}: {ran:?}: {seen}");
+        assert_ne!(ran.code, 0, "nobody was asked for {path}");
+    }
+}
+
+#[test]
+fn a_git_file_that_a_box_leaves_leads_nowhere() {
+    let home = Home::new();
+    let secret = home.write(home.home().join(".ssh/key"), CANARY);
+    home.start("work", "sleep 1000");
+    let (ssh, root) = (home.home().join(".ssh"), home.root().display().to_string());
+    for change in [
+        format!("printf 'gitdir: {}\\n' > .git", ssh.display()),
+        format!("printf 'gitdir: ../home/.ssh\\n' > .git"),
+        format!("ln -s {} .git", ssh.display()),
+        format!("mkdir .git; printf '{}\\n' > .git/commondir; echo 'ref: refs/heads/main' > .git/HEAD", ssh.display()),
+        format!(
+            "mkdir own; printf '{root}/work/.git\\n' > own/gitdir; echo {} > own/commondir; \
+                 printf 'gitdir: {root}/work/own\\n' > .git",
+            ssh.display()
+        ),
+        "mkfifo .git".to_owned(),
+    ] {
+        home.inside("work", &format!("rm -rf .git own; {change}")).ok();
+        home.coop(&["-d", "-n", "next", "--", "sleep", "1000"]);
+        let seen = home.inside("next", &format!("cat {} {}/key", secret.display(), ssh.display())).out;
+        assert!(!seen.contains(CANARY), "{change}: {seen}");
+        home.coop(&["kill", "next", "-f"]);
+    }
+}
+
+#[test]
 fn what_a_box_does_to_its_devices_leads_no_terminal_out() {
     let home = Home::new();
     home.start("work", "sleep 1000");
@@ -204,7 +271,7 @@ fn what_a_box_does_to_its_devices_leads_no_terminal_out() {
                    ln -sfn /proc/sys/kernel/core_pattern /dev/console; true";
     home.inside("work", &format!("({changes}) 2>&-")).ok();
     for _ in 0..3 {
-        let out = home.inside("work", "tty; cat /etc/shadow /proc/kallsyms; readlink /proc/self/fd/0").ok().out;
+        let out = home.inside("work", "tty; cat /etc/shadow /proc/kallsyms 2>&-; readlink /proc/self/fd/0").ok().out;
         let lines: Vec<_> = out.lines().collect();
         assert!(lines.len() == 2 && lines[0].starts_with("/dev/pts/") && lines[0] == lines[1], "{out}");
     }

@@ -1,6 +1,6 @@
 //! All attacks of the suite, each a row: how it is made, and where it works. `$A` is the program of `tests/attacks`;
-//! the other variables are what [`crate::attack_plants`] plants. A script ends as that program does: 0 worked, 1 refused,
-//! 77 there is nothing here to attack; anything else is a broken attack.
+//! the other variables are what [`crate::attack_plants`] plants. A script ends as that program does: 0 worked, 1
+//! refused, 77 there is nothing here to attack; anything else is a broken attack.
 
 use crate::attack_table_host::FILES;
 use crate::attack_table_host::HOST;
@@ -99,6 +99,8 @@ pub const CALLS: &[Attack] = &[
     root("ioperm", "$A ioperm"),
     any("modify_ldt", "$A modify-ldt"),
     any("a call of 32 bits", "$A int80"),
+    attack("SCHED_FIFO", "$A real-time", NO_HARDWARE),
+    attack("SCHED_DEADLINE", "$A deadline", NO_HARDWARE),
     attack("a call of x32", "$A x32", NO_HARDWARE),
     any("a call rewritten by a tracer", "$A rewritten-call"),
     any("TIOCSTI", "$A into-terminal 0 5412"),
@@ -122,6 +124,7 @@ pub const NAMESPACES: &[Attack] = &[
     root("setns to the target's", "$A setns $TARGET"),
     root("setns to one's own", "$A setns self"),
     root("setns by a pidfd", "$A setns-pidfd $TARGET"),
+    any("the target's mounts by a pidfd", "$A namespace-by-pidfd $TARGET"),
     any("the user namespace above", "$A owner-of-network"),
     attack("the limit of namespaces", "$A raise-namespaces", Outside::MayFail("it takes CAP_SYS_RESOURCE")),
     any("one more user in one's own namespace", "$A map-more"),
@@ -208,6 +211,7 @@ pub const TARGET: &[Attack] = &[
     any("prlimit64", "$A limit $TARGET"),
     any("SIGKILL", "$A kill $TARGET"),
     any("SIGSEGV", "$A crash $TARGET"),
+    any("every signal", "$A every-signal $TARGET"),
     any("SIGSTOP", "$A stop $TARGET"),
     any("SIGKILL by a descriptor's owner", "$A owner-signal $TARGET"),
     any("its processors", "$A affinity $TARGET"),
