@@ -23,14 +23,15 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::Command;
-use std::sync::atomic::AtomicBool;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 const SECRET: &str = "canary-of-the-host-51ad";
 const X11: &str = "/tmp/.X11-unix";
-/// X11's directory was made by a test, and goes with the last one.
-static X11_IS_OURS: AtomicBool = AtomicBool::new(false);
+/// How many plants have a socket there, and whether the first of them made the directory: then it goes with the last.
+static X11_USERS: Mutex<(u32, bool)> = Mutex::new((0, false));
 
 pub struct Plants {
     name: String,
@@ -106,10 +107,15 @@ impl Plants {
 
     /// Where programs of a desktop and of a server have them. An empty variable: nothing could be planted there.
     fn plant_sockets(&mut self, home: &Home) {
-        if fs::create_dir(X11).is_ok() {
-            X11_IS_OURS.store(true, Ordering::Relaxed);
-            fs::set_permissions(X11, fs::Permissions::from_mode(0o1777)).unwrap();
+        let mut x11 = X11_USERS.lock().unwrap_or_else(PoisonError::into_inner);
+        if x11.0 == 0 {
+            x11.1 = fs::create_dir(X11).is_ok();
+            if x11.1 {
+                fs::set_permissions(X11, fs::Permissions::from_mode(0o1777)).unwrap();
+            }
         }
+        x11.0 += 1;
+        drop(x11);
         let agents = PathBuf::from(format!("/tmp/ssh-{}", self.name));
         let gpg = home.home().join(".gnupg");
         let for_user = PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid()));
@@ -201,8 +207,9 @@ impl Drop for Plants {
         for directory in &self.directories {
             fs::remove_dir(directory).ok();
         }
-        if X11_IS_OURS.load(Ordering::Relaxed) {
-            // Not while another test has its socket there.
+        let mut x11 = X11_USERS.lock().unwrap_or_else(PoisonError::into_inner);
+        x11.0 -= 1;
+        if *x11 == (0, true) {
             fs::remove_dir(X11).ok();
         }
     }

@@ -243,7 +243,7 @@ fn a_git_file_that_a_box_leaves_leads_nowhere() {
     let (ssh, root) = (home.home().join(".ssh"), home.root().display().to_string());
     for change in [
         format!("printf 'gitdir: {}\\n' > .git", ssh.display()),
-        format!("printf 'gitdir: ../home/.ssh\\n' > .git"),
+        "printf 'gitdir: ../home/.ssh\\n' > .git".to_owned(),
         format!("ln -s {} .git", ssh.display()),
         format!("mkdir .git; printf '{}\\n' > .git/commondir; echo 'ref: refs/heads/main' > .git/HEAD", ssh.display()),
         format!(

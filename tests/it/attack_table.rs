@@ -190,7 +190,7 @@ pub const MODES: &[Attack] = &[
     by_root("set-gid by mknodat", "$A mode-mknodat 2755"),
     by_root("set-gid by a file without a name", "$A mode-tmpfile 2755"),
     any("set-uid by chmod(1)", "rm -f s; cp /bin/true s && chmod 4755 s && rm -f s || exit 1"),
-    any("set-uid by cp(1)", "rm -f c s; cp /bin/true c; $A mode-chmod 4755"),
+    any("set-uid by install(1)", "rm -f s; install -m 4755 /bin/true s && test -u s && rm -f s || exit 1"),
     root("a character device", "$A device-character"),
     root("a block device", "$A device-block"),
     root("a file for another user", "$A chown"),
