@@ -16,6 +16,7 @@ use crate::sandbox::plan::Places;
 use crate::sandbox::prepare;
 use crate::session::spec::BoxSpec;
 use crate::session::spec::SessionSpec;
+use crate::sys::memory;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::fs;
@@ -25,7 +26,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 /// A session that has just been built.
 #[derive(Debug)]
@@ -49,8 +51,21 @@ pub struct Means {
     /// The soft limit of open files that the daemon was started with.
     pub open_files: u64,
     pub groups: Arc<Groups>,
-    /// What inits run from, from the first box on.
-    pub program: Arc<OnceCell<OwnedFd>>,
+    pub program: Arc<Mutex<Option<Arc<OwnedFd>>>>,
+}
+
+impl Means {
+    /// The sealed copy of this binary that inits run from. A box that gets hold of it can change its mode and nothing else:
+    /// then the next box gets another copy, which that one never sees.
+    pub fn program(&self) -> io::Result<Arc<OwnedFd>> {
+        let mut kept = self.program.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = kept.as_ref().filter(|program| memory::is_whole(program)) {
+            return Ok(Arc::clone(program));
+        }
+        let program = Arc::new(memory::sealed_program()?);
+        *kept = Some(Arc::clone(&program));
+        Ok(program)
+    }
 }
 
 /// The file that makes a directory a session's. It holds no secret.

@@ -144,6 +144,7 @@ fn surroundings(orders: &Build) -> Result<Surroundings, SandboxError> {
         directory: boxed.workspace.clone(),
         open_files: orders.open_files,
         limits: boxed.limits,
+        nesting: boxed.nesting,
         each_memory: !orders.memory_is_held,
         filter: filter::program(Strictness { nesting: boxed.nesting, root: boxed.user.uid == 0 }),
         inner: None,

@@ -48,6 +48,8 @@ pub struct Surroundings {
     pub limits: Limits,
     /// Nothing counts the memory of the box as a whole: each program is held to the limit by itself.
     pub each_memory: bool,
+    /// Programs may make namespaces of their own.
+    pub nesting: bool,
     /// The filter of system calls.
     pub filter: Vec<Instruction>,
     /// The inner user namespace: made by the box's first program, entered by all later ones, so that they see and may
@@ -149,7 +151,8 @@ fn become_program(
         }
         None => nest(around, reporter)?,
     }
-    caps::drop_all().map_err(failed("cannot drop capabilities"))?;
+    let kept = (around.nesting && around.user.uid == 0).then_some(caps::MAP_ROOT);
+    caps::drop_all(kept).map_err(failed("cannot drop capabilities"))?;
     caps::no_new_privileges().map_err(failed("cannot set no_new_privs"))?;
     for number in 0..3 {
         process::place_at(terminal, number, true).map_err(failed("cannot hand over the terminal"))?;

@@ -97,7 +97,7 @@ impl Builder {
                     (c"newinstance", None),
                     (c"ptmxmode", Some(c"0666")),
                     (c"mode", Some(c"0620")),
-                    (c"max", Some(c"256")),
+                    (c"max", Some(c"128")),
                 ];
                 let forbid = Forbid { set_uid: true, executing: true, ..Forbid::default() };
                 mount::new_filesystem(c"devpts", options, forbid).and_then(|pts| self.attach(&pts, at))

@@ -108,7 +108,8 @@ fn devices(ops: &mut Vec<Op>, spec: &BoxSpec, view: &HostView) {
     let set_uid_only = Forbid { set_uid: true, ..Forbid::default() };
     ops.push(Op::Tmpfs { at: dev.into(), mode: 0o755, size: 1 << 20, forbid: set_uid_only });
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
-        ops.push(Op::Bind(of_the_host(&dev.join(name), set_uid_only)));
+        // The file itself is the host's, with its mode and times; what is written to the device is no matter of the mount.
+        ops.push(Op::Bind(of_the_host(&dev.join(name), Forbid { writing: true, ..set_uid_only })));
     }
     ops.push(Op::DevPts { at: "/dev/pts".into() });
     let size = in_memory(&spec.limits, view) * 3 / 8;

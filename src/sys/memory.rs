@@ -121,9 +121,18 @@ pub fn sealed_program() -> io::Result<OwnedFd> {
     }?;
     let mut copy = File::from(copy);
     io::copy(&mut File::open("/proc/self/exe")?, &mut copy)?;
+    // Nor can it lose the right to be executed; before 6.3 there is no such seal.
+    const F_SEAL_EXEC: libc::c_int = 0x20; // linux/fcntl.h
+    seal(&copy, SealFlag::from_bits_retain(F_SEAL_EXEC)).ok();
     seal(&copy, SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL)?;
     // A file that is open for writing cannot be executed.
     File::open(format!("/proc/self/fd/{}", copy.as_raw_fd())).map(OwnedFd::from)
+}
+
+/// Whether a [`sealed_program`] still has the mode that it was made with: a box that runs it is its owner, too, and may
+/// forbid to read it.
+pub fn is_whole(program: impl AsFd) -> bool {
+    nix::sys::stat::fstat(program).is_ok_and(|stat| stat.st_mode & 0o777 == 0o777)
 }
 
 pub fn seal(fd: impl AsFd, seals: SealFlag) -> nix::Result<()> {

@@ -17,7 +17,6 @@ use crate::sandbox::groups::Controller;
 use crate::sandbox::groups::Group;
 use crate::session::mounting::Op;
 use crate::session::spec::NetworkMode;
-use crate::sys::memory;
 use crate::sys::process;
 use crate::sys::socket;
 use nix::sys::signal::Signal;
@@ -49,9 +48,10 @@ impl From<Refusal> for Failure {
 pub async fn attempt(means: &Means, plan: &Plan) -> Result<Born, Failure> {
     let group = means.groups.make(&plan.session.name, &plan.boxed.limits).map_err(|error| cannot_limit(&error))?;
     // First the process, then the directories: it needs as long to start as they need to be made.
-    let program = means.program.get_or_try_init(|| async { memory::sealed_program() }).await;
-    let control =
-        program.and_then(|program| spawn_stage1(program, means, plan, &group)).map_err(|error| cannot_start(&error))?;
+    let control = means
+        .program()
+        .and_then(|program| spawn_stage1(&program, means, plan, &group))
+        .map_err(|error| cannot_start(&error))?;
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
     create::prepare(plan)?;
     let mut forked = None;

@@ -70,7 +70,7 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_getcwd, libc::SYS_chdir, libc::SYS_fchdir, RENAMEAT, libc::SYS_renameat2, libc::SYS_unlinkat,
     libc::SYS_linkat, libc::SYS_symlinkat, libc::SYS_truncate, libc::SYS_ftruncate,
     libc::SYS_fallocate, libc::SYS_fchown, libc::SYS_fchownat, libc::SYS_utimensat, libc::SYS_umask, libc::SYS_flock,
-    libc::SYS_fcntl, libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_fsync, libc::SYS_fdatasync,
+    libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_fsync, libc::SYS_fdatasync,
     libc::SYS_sync, libc::SYS_syncfs, libc::SYS_sync_file_range, libc::SYS_readahead, libc::SYS_fadvise64,
     libc::SYS_name_to_handle_at, STATMOUNT, LISTMOUNT, CACHESTAT,
     libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_getxattr, libc::SYS_lgetxattr,
@@ -103,11 +103,10 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_setregid, libc::SYS_setresuid, libc::SYS_setresgid, libc::SYS_setgroups, libc::SYS_setfsuid,
     libc::SYS_setfsgid, libc::SYS_capget, libc::SYS_capset,
     // Scheduling.
-    libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_setaffinity, libc::SYS_sched_getattr,
-    libc::SYS_sched_setattr, libc::SYS_sched_getparam, libc::SYS_sched_setparam, libc::SYS_sched_getscheduler,
-    libc::SYS_sched_setscheduler, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min,
-    libc::SYS_sched_rr_get_interval, libc::SYS_getpriority, libc::SYS_setpriority, libc::SYS_ioprio_get,
-    libc::SYS_ioprio_set, libc::SYS_getcpu,
+    libc::SYS_sched_yield, libc::SYS_sched_getaffinity, libc::SYS_sched_getattr, libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler, libc::SYS_sched_get_priority_max, libc::SYS_sched_get_priority_min,
+    libc::SYS_sched_rr_get_interval, libc::SYS_getpriority, libc::SYS_ioprio_get,
+    libc::SYS_getcpu,
     // Signals.
     libc::SYS_kill, libc::SYS_tkill, libc::SYS_tgkill, libc::SYS_rt_sigaction, libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn, libc::SYS_rt_sigpending, libc::SYS_rt_sigsuspend, libc::SYS_rt_sigtimedwait,
@@ -187,6 +186,7 @@ impl Calls {
         calls.modes(strictness.root);
         calls.sockets();
         calls.others_by_argument();
+        calls.scheduling(strictness.nesting);
         calls
     }
 
@@ -251,7 +251,29 @@ impl Calls {
         self.add(libc::SYS_socketpair, Rule::Depends(unix, EAFNOSUPPORT));
     }
 
+    /// Of PID 1, the init: somebody with all capabilities of a nested namespace would pass the kernel's test, which compares
+    /// capabilities whatever they are over. By group it is reached as group 1; nested also by user, as all others are.
+    fn scheduling(&mut self, nesting: bool) {
+        const CALLS: [c_long; 4] = [
+            libc::SYS_sched_setaffinity,
+            libc::SYS_sched_setscheduler,
+            libc::SYS_sched_setparam,
+            libc::SYS_sched_setattr,
+        ];
+        CALLS.into_iter().for_each(|call| self.refuse(call, &[equal(0, 1)]));
+        // Process, group and user: from 0 on (sys/resource.h), and from 1 on (linux/ioprio.h).
+        for (call, process) in [(libc::SYS_setpriority, 0), (libc::SYS_ioprio_set, 1)] {
+            let refused = |tests| Clause { tests, answer: EPERM };
+            let mut clauses =
+                vec![refused(vec![equal(0, process), equal(1, 1)]), refused(vec![equal(0, process + 1), equal(1, 1)])];
+            clauses.extend(nesting.then(|| refused(vec![equal(0, process + 2)])));
+            self.add(call, Rule::Depends(clauses, Answer::Allow));
+        }
+    }
+
     fn others_by_argument(&mut self) {
+        // F_SETLEASE (linux/fcntl.h): whoever opens a file of the same owner on the host, if only to write it, would wait.
+        self.refuse(libc::SYS_fcntl, &[equal(1, 1024)]);
         // TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD (asm-generic/ioctls.h): input for whoever reads the terminal next, the
         // console, line disciplines.
         self.refuse(libc::SYS_ioctl, &[equal(1, 0x5412), equal(1, 0x541c), equal(1, 0x541d), equal(1, 0x5423)]);
