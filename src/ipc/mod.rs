@@ -247,12 +247,16 @@ async fn attach_to(mut connection: Connection, handle: &Handle, attach: Attach) 
         Ok(viewer) => viewer,
         Err(refusal) => return answer(&mut connection.writer, &attach, Err(refusal)).await,
     };
-    answer(&mut connection.writer, &attach, Ok(viewer.attached.clone())).await?;
-    let Connection { reader, writer } = connection;
-    // Whichever ends first ends the other: a client that has hung up reads nothing, one that was told goodbye says nothing.
-    let result = tokio::select! {
-        result = pass_input(reader, &viewer) => result,
-        result = pass_output(writer, &viewer) => result,
+    let Connection { reader, mut writer } = connection;
+    let result = match answer(&mut writer, &attach, Ok(viewer.attached.clone())).await {
+        // Whichever ends first ends the other: a client that has hung up reads nothing, one that was told goodbye says
+        // nothing.
+        Ok(()) => tokio::select! {
+            result = pass_input(reader, &viewer) => result,
+            result = pass_output(writer, &viewer) => result,
+        },
+        // It has gone meanwhile, and must not stay among those who are attached.
+        gone => gone,
     };
     viewer.detach().await;
     result

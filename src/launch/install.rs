@@ -40,8 +40,10 @@ pub fn roots_of_path_entry(dir: &Path, home: &Path) -> Vec<PathBuf> {
     let is_bin = dir.file_name().is_some_and(|name| name == "bin" || name == "shims");
     if let Some(prefix) = dir.parent().filter(|_| is_bin) {
         let managed = TOOL_ROOTS.iter().any(|root| prefix.starts_with(home.join(root)));
-        // A node prefix, a virtual environment, a conda environment: programs in `bin` load what lies beside it.
-        let marked = || ["lib/node_modules", "pyvenv.cfg", "conda-meta"].iter().any(|mark| prefix.join(mark).exists());
+        // A node prefix, a Rust toolchain, a virtual environment, a conda environment: programs in `bin` load what lies
+        // beside it.
+        let marks = ["lib/node_modules", "lib/rustlib", "pyvenv.cfg", "conda-meta"];
+        let marked = || marks.iter().any(|mark| prefix.join(mark).exists());
         if managed || marked() {
             candidates.push(prefix.to_owned());
         }

@@ -1,6 +1,7 @@
 //! However a client ends, the terminal is left exactly as it was.
 
 use crate::attaching::DETACH;
+use crate::door::Door;
 use crate::home::Home;
 use crate::processes;
 use crate::terminal::Terminal;
@@ -131,4 +132,16 @@ fn a_client_in_a_flood_whose_terminal_closes_ends_at_once() {
     terminal.close();
     home.wait_for_clients("work", 0, 0);
     home.coop(&["kill", "-f"]).ok();
+}
+
+#[test]
+fn a_client_that_dies_before_it_is_answered_stays_attached_nowhere() {
+    let home = Home::new();
+    home.start("work", "sleep 1000");
+    for _ in 0..20 {
+        Door::open(&home).ask_to_attach("work");
+    }
+    // Those before it have been dealt with, for one terminal serves them all in turn.
+    Door::open(&home).attach("work");
+    home.wait_for_clients("work", 0, 0);
 }

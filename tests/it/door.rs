@@ -49,9 +49,14 @@ impl Door {
 
     /// Attaches with a keyboard, by way of the daemon.
     pub fn attach(&mut self, session: &str) {
-        self.say(&json!({"call": "attach", "session": session, "pty": 0, "role": "terminal",
-            "size": {"rows": 24, "cols": 80}, "resume": null, "client": 77, "typed": 0}));
+        self.ask_to_attach(session);
         let attached = self.hear();
         assert!(attached["ok"].is_object(), "{attached}");
+    }
+
+    /// Without waiting for the answer.
+    pub fn ask_to_attach(&mut self, session: &str) {
+        self.say(&json!({"call": "attach", "session": session, "pty": 0, "role": "terminal",
+            "size": {"rows": 24, "cols": 80}, "resume": null, "client": 77, "typed": 0}));
     }
 }

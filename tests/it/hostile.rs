@@ -168,7 +168,8 @@ impl Hostile {
     /// Sends, waiting for room; `false`: the daemon has hung up.
     pub fn press(&self, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> bool {
         wait_until("the daemon reads", LIMIT, || match self.send(bytes, fds) {
-            Err(Errno::EAGAIN) => None,
+            // So many descriptors of this user are on their way that others have to arrive first.
+            Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => None,
             sent => Some(sent.is_ok()),
         })
     }

@@ -10,7 +10,6 @@ use crate::hostile::hear;
 use crate::hostile::memory;
 use crate::hostile::parcel;
 use crate::processes;
-use crate::ran::Running;
 use crate::wait::LIMIT;
 use crate::wait::wait_until;
 use nix::errno::Errno;
@@ -195,17 +194,18 @@ fn a_terminal_that_is_handed_over_twice_is_followed_once() {
     client.end();
 }
 
+/// Says what is answered with an acknowledgement, until the socket is full of those and the daemon gives it up.
+fn fill(hostile: &Hostile) {
+    let exited = json!({"say": "exited", "pty": 0, "exit": {"code": 0}, "head": 0}).to_string();
+    let said = (0..5000).take_while(|_| hostile.press(exited.as_bytes(), &[])).count();
+    assert!(said < 5000, "the daemon listens on, although nothing that it says is read");
+}
+
 #[test]
 fn a_socket_that_its_init_never_reads_stops_no_list_and_no_kill() {
     let scene = Scene::new();
     let hostile = scene.hostile();
-    // Each is answered with an acknowledgement.
-    let exited = json!({"say": "exited", "pty": 0, "exit": {"code": 0}, "head": 0}).to_string();
-    for _ in 0..2000 {
-        if !hostile.press(exited.as_bytes(), &[]) {
-            break;
-        }
-    }
+    fill(&hostile);
     scene.ends(&hostile, "a socket that is full");
 }
 
@@ -213,17 +213,14 @@ fn a_socket_that_its_init_never_reads_stops_no_list_and_no_kill() {
 fn an_init_that_stood_still_behind_a_full_socket_goes_on() {
     let scene = Scene::new();
     let hostile = scene.hostile();
-    let exited = json!({"say": "exited", "pty": 7, "exit": {"code": 0}, "head": 0}).to_string();
-    assert!(hostile.press(exited.as_bytes(), &[]));
-    // Nobody stops a user who asks again and again.
-    let ask = |n: u32| Running::start(&mut scene.home.command(&["shell", "work", "-c", &format!("echo {n}")]));
-    let clients: Vec<Running> = (0..8).map(ask).collect();
-    scene.others_live("questions to an init that stands still");
+    fill(&hostile);
+    let is_silent = |wanted: bool| scene.home.row("work").filter(|row| row["silent"] == wanted);
+    wait_until("it is listed as silent", LIMIT, || is_silent(true));
     processes::send(hostile.pid, Signal::SIGCONT);
-    for client in clients {
-        client.end().ok();
-    }
+    wait_until("it is heard again", LIMIT, || is_silent(false));
+    assert_eq!(scene.home.state("work"), "running");
     assert_eq!(scene.home.inside("work", "echo again").ok().out.trim(), "again");
+    assert_eq!(scene.home.init("work"), hostile.pid);
     scene.ends(&hostile, "an init that stood still");
 }
 

@@ -36,6 +36,7 @@ fn nonsense() -> Vec<Words<'static>> {
     let noise = (0..4000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13).to_le_bytes()[0]).collect();
     let within = parcel(&parcelled());
     let long = parcel(&vec![b' '; 17 << 20]);
+    let endless = memory(1 << 40, SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW);
     vec![
         ("noise", noise, vec![]),
         ("a long message", vec![b' '; 150_000], vec![]),
@@ -49,6 +50,7 @@ fn nonsense() -> Vec<Words<'static>> {
         ("a parcel that is a directory", parcelled(), vec![File::open("/").unwrap().into()]),
         ("a parcel in a parcel", parcelled(), vec![within.into()]),
         ("a parcel that is too long", parcelled(), vec![long.into()]),
+        ("a parcel without an end", parcelled(), vec![endless.into()]),
         ("descriptors and no word", Vec::new(), vec![pipe(), pipe()]),
     ]
 }
@@ -84,7 +86,6 @@ fn words_out_of_turn_reach_no_other_process() {
     let pidfd = rustix::process::pidfd_open(rustix::process::Pid::from_raw(pid).unwrap(), PidfdFlags::empty());
     let pidfd = pidfd.unwrap();
     let hostile = scene.hostile();
-    let report = json!({"say": "report", "version": 1, "session": {}, "ptys": []});
     hostile.say(&json!({"say": "forked", "pid": pid}), &[pidfd.as_fd()]);
     for pty in [0, 1, 7, u32::MAX] {
         hostile.say(&json!({"say": "spawned", "pty": pty, "pid": pid}), &[]);
@@ -92,6 +93,10 @@ fn words_out_of_turn_reach_no_other_process() {
         hostile.say(&json!({"say": "follow-failed", "pty": pty, "why": "no".repeat(20_000), "client": u64::MAX}), &[]);
         hostile.say(&json!({"say": "follow-failed", "pty": pty, "why": "\u{1b}[2J"}), &[]);
     }
+    let session = std::fs::read(scene.home.coop_home().join("sessions/work/session.json")).unwrap();
+    let session: Value = serde_json::from_slice(&session).unwrap();
+    let pty = json!({"pty": 3, "argv": [], "program": {"running": {"pid": pid, "for_ms": 0}}, "head": 0});
+    hostile.say(&json!({"say": "report", "version": 99, "session": session, "ptys": [pty]}), &[]);
     hostile.say(&json!({"say": "built"}), &[]);
     hostile.say(&json!({"say": "failed", "what": "all", "hint": null}), &[]);
     hostile.say(&json!({"say": "sings", "song": "a song"}), &[]);
@@ -99,10 +104,6 @@ fn words_out_of_turn_reach_no_other_process() {
     assert_eq!(scene.home.init("work"), hostile.pid);
     scene.ends(&hostile, "words out of turn");
     assert!(processes::is_alive(pid), "somebody else was killed");
-    // A report is too much: whole or not, it comes once, from an init that was adopted.
-    let hostile = scene.hostile();
-    hostile.say(&report, &[]);
-    scene.ends(&hostile, "a report that nobody asked for");
     bystander.kill().unwrap();
     bystander.wait().unwrap();
 }

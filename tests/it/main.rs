@@ -50,6 +50,7 @@ mod names;
 mod peeking;
 mod places;
 mod queries;
+mod real_work;
 mod restarts;
 mod scarcity;
 mod screen_restore;
