@@ -12,7 +12,7 @@ use crate::session::mounting::Op;
 use crate::session::spec::BoxSpec;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Between systemd's range for containers, which ends at 1,879,048,191, and its one for foreign ids, which begins at
 /// 2,147,352,576 (systemd's UIDS-GIDS).
@@ -29,17 +29,17 @@ pub fn choose(name: &SessionName, taken: &[u32]) -> Option<u32> {
     (0..count).map(|step| IDS.start + hash.wrapping_add(step) % count).find(|id| !taken.contains(id))
 }
 
-/// The mounts of a box, and their trees with the caller's files owned by uid 0 of `namespace`. Blocking; needs root's rights.
+/// The mounts of a box, and their trees; for [`build::map_owners`] when the box's namespace is there. Blocking; needs root's
+/// rights.
 pub fn mounts(
     boxed: &BoxSpec,
-    directory: &PathBuf,
-    coop_home: &PathBuf,
+    directory: &Path,
+    coop_home: &Path,
     name: &SessionName,
-    namespace: &OwnedFd,
 ) -> Result<(Vec<Op>, Vec<OwnedFd>), SandboxError> {
     let view = HostView::look(boxed, coop_home)?;
     let ops = plan::plan(boxed, &view, &Places { session: directory, coop_home, hostname: name.as_str() });
-    let trees = build::clone_host_trees(&ops, Some(namespace))?;
+    let trees = build::clone_host_trees(&ops)?;
     Ok((ops, trees))
 }
 

@@ -32,7 +32,7 @@ pub fn build(ops: &[Op], trees: Option<Vec<OwnedFd>>) -> Result<(), SandboxError
         .during(|| "cannot cut the box's mounts off from the host's".to_owned())?;
     let clones = match trees {
         Some(trees) => trees,
-        None => clone_host_trees(ops, None)?,
+        None => clone_host_trees(ops)?,
     };
     let options: &[_] = &[(c"mode", Some(c"0755")), (c"size", Some(c"16m"))];
     let root = mount::new_filesystem(c"tmpfs", options, Forbid::SET_UID_AND_DEVICES)
@@ -51,17 +51,22 @@ pub fn build(ops: &[Op], trees: Option<Vec<OwnedFd>>) -> Result<(), SandboxError
     builder.enter()
 }
 
-/// Clones every host tree that the plan binds, in its order, already restricted. With `owner`, a user namespace, the
-/// caller's files get the ids that they have there.
-pub fn clone_host_trees(ops: &[Op], owner: Option<&OwnedFd>) -> Result<Vec<OwnedFd>, SandboxError> {
+/// In the trees of the plan's binds, in its order, the caller's files get the ids that they have in the user namespace
+/// `owner`.
+pub fn map_owners(ops: &[Op], trees: &[OwnedFd], owner: &OwnedFd) -> Result<(), SandboxError> {
+    let binds = ops.iter().filter_map(|op| if let Op::Bind(bind) = op { Some(bind) } else { None });
+    binds.zip(trees).filter(|(bind, _)| bind.callers).try_for_each(|(bind, tree)| {
+        mount::map_ids(tree, owner).during(|| format!("cannot map the owners in {}", bind.host.display()))
+    })
+}
+
+/// Clones every host tree that the plan binds, in its order, already restricted.
+pub fn clone_host_trees(ops: &[Op]) -> Result<Vec<OwnedFd>, SandboxError> {
     let mut clones = Vec::new();
     for op in ops {
-        if let Op::Bind(Bind { host, forbid, exact, callers, .. }) = op {
+        if let Op::Bind(Bind { host, forbid, exact, .. }) = op {
             let tree = if *exact { mount::clone_exact_tree(host) } else { mount::clone_tree(host) };
             let tree = tree.during(|| format!("cannot bind {}", host.display()))?;
-            if let Some(owner) = owner.filter(|_| *callers) {
-                mount::map_ids(&tree, owner).during(|| format!("cannot map the owners in {}", host.display()))?;
-            }
             mount::restrict(&tree, *forbid).during(|| format!("cannot restrict the mount of {}", host.display()))?;
             clones.push(tree);
         }

@@ -13,6 +13,7 @@ use crate::proto::control::FromInit;
 use crate::proto::control::ToInit;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
+use crate::sandbox::build;
 use crate::sandbox::groups::Controller;
 use crate::sandbox::groups::Group;
 use crate::session::mounting::Op;
@@ -172,20 +173,21 @@ async fn give_orders(
     link.send(&ToInit::Spawn { pty: PtyId::AGENT, argv, size }).await
 }
 
-/// The mounts of a box that has an id of its own, for the namespace that stage 1 has made for it.
+/// The mounts of a box that has an id of its own, for the namespace that stage 1 makes for it meanwhile.
 async fn mounts(link: &Link, plan: &Plan) -> Result<(Vec<Op>, Vec<OwnedFd>), String> {
+    let (boxed, name) = (plan.boxed.clone(), plan.session.name.clone());
+    let (directory, coop_home) = (plan.directory.clone(), plan.coop_home.clone());
+    // A thread of its own: file systems may be slow to answer.
+    let made = tokio::task::spawn_blocking(move || ids::mounts(&boxed, &directory, &coop_home, &name));
     let (message, fds) = link.receive().await.map_err(|error| error.to_string())?;
     let namespace = match (message, fds.into_iter().next()) {
         (FromInit::Namespace, Some(namespace)) => namespace,
         (FromInit::Failed { what, .. }, _) => return Err(what),
         _ => return Err("stage 1 spoke out of turn".to_owned()),
     };
-    let (boxed, name) = (plan.boxed.clone(), plan.session.name.clone());
-    let (directory, coop_home) = (plan.directory.clone(), plan.coop_home.clone());
-    // A thread of its own: file systems may be slow to answer.
-    let made =
-        tokio::task::spawn_blocking(move || ids::mounts(&boxed, &directory, &coop_home, &name, &namespace)).await;
-    made.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    let (ops, trees) = made.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    build::map_owners(&ops, &trees, &namespace).map_err(|error| error.to_string())?;
+    Ok((ops, trees))
 }
 
 fn lost(error: io::Error) -> Refusal {
