@@ -13,9 +13,10 @@ use sha2::Digest;
 use sha2::Sha256;
 use std::ffi::OsStr;
 use std::ffi::OsString;
-use std::fmt::Write;
+
 use std::fs;
 use std::io;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -55,6 +56,16 @@ impl Controller {
                 }
             }
         })
+    }
+
+    /// Memory and swap together are no more than memory alone: a box that is at its limit is not to drag the machine into its
+    /// swap. A kernel that does not count swap has no such file.
+    fn without_swap(self, version: Version, limits: &Limits) -> Option<(&'static str, String)> {
+        match (self, version) {
+            (Self::Memory, Version::Two) => limits.memory.map(|_| ("memory.swap.max", "0".to_owned())),
+            (Self::Memory, Version::One) => limits.memory.map(|most| ("memory.memsw.limit_in_bytes", most.to_string())),
+            (Self::Pids | Self::Cpu, _) => None,
+        }
     }
 
     /// The file without which a group holds nothing of this kind.
@@ -109,7 +120,7 @@ impl Groups {
     pub fn find(coop_home: &Path) -> Self {
         let mut prefix = String::from("coop-");
         for byte in &Sha256::digest(coop_home.as_os_str().as_encoded_bytes())[..6] {
-            write!(prefix, "{byte:02x}").expect("a string takes all that is written to it");
+            prefix += &format!("{byte:02x}");
         }
         prefix.push('-');
         let places = own_groups().map(|(mounts, own)| places(&mounts, &own, &prefix)).unwrap_or_default();
@@ -124,6 +135,8 @@ impl Groups {
 
     /// Makes the groups of a box, with its limits set.
     pub fn make(&self, name: &SessionName, limits: &Limits) -> io::Result<Group> {
+        // One that an earlier box of this name has left has its limits.
+        self.remove(name);
         let mut group = Group::default();
         for place in &self.places {
             let Some(settings) = place.controller.settings(place.version, limits) else { continue };
@@ -135,6 +148,17 @@ impl Groups {
             for (file, value) in settings {
                 let file = directory.join(file);
                 fs::write(&file, value).map_err(|error| named(&file, &error))?;
+            }
+            if let Some((file, value)) = place.controller.without_swap(place.version, limits) {
+                let file = directory.join(file);
+                match fs::OpenOptions::new()
+                    .write(true)
+                    .open(&file)
+                    .and_then(|mut file| file.write_all(value.as_bytes()))
+                {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(&file, &error)),
+                    _ => {}
+                }
             }
             let membership = Membership { version: place.version, directory };
             if !group.memberships.contains(&membership) {
