@@ -20,6 +20,8 @@ use std::sync::OnceLock;
 
 /// How long a write may be kept waiting, in microseconds. An honest terminal takes what it has room for at once.
 const WAIT_US: libc::suseconds_t = 20_000;
+/// So often: a signal that comes while this process has no processor ends a write that would not have waited.
+const WAITS_MAX: usize = 5;
 
 /// Both ends of a PTY. The master is non-blocking: O_NONBLOCK belongs to the open file, which daemon and init share.
 #[derive(Debug)]
@@ -53,9 +55,10 @@ pub fn write_now(master: impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
     // SAFETY: the handler does nothing, which may be done at any time.
     (*HANDLED.get_or_init(|| unsafe { sigaction(Signal::SIGALRM, &interrupts) }))?;
     alarm_every(WAIT_US)?;
-    let written = nix::unistd::write(master, bytes);
+    let mut attempts = std::iter::repeat_with(|| nix::unistd::write(&master, bytes)).take(WAITS_MAX);
+    let written = attempts.find(|written| *written != Err(Errno::EINTR));
     alarm_every(0)?;
-    written.map_err(|errno| if errno == Errno::EINTR { Errno::ETIMEDOUT } else { errno })
+    written.unwrap_or(Err(Errno::ETIMEDOUT))
 }
 
 /// SIGALRM again and again, for the first may come before the wait begins. 0: no more.
