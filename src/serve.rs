@@ -80,6 +80,7 @@ fn own(pid_file: &File) -> io::Result<()> {
 
 async fn serve(orders: &Orders, listener: UnixListener, link: OwnedFd, open_files: u64) -> io::Result<()> {
     let (mut supervisor, address) = Supervisor::new(orders.home.clone(), orders.idle_exit, open_files);
+    supervisor.prepare();
     let handle = Handle::new(address, supervisor.changes());
     let guards_listener = listener.try_clone()?;
     tokio::spawn(reap(signal(SignalKind::child())?));

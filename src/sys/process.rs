@@ -31,10 +31,13 @@ pub fn fork_single_threaded() -> nix::Result<ForkResult> {
 /// As [`fork_single_threaded`], with the child in the control group that `group` is the directory of (clone3(2)).
 pub fn fork_into(group: &File) -> nix::Result<ForkResult> {
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000; // linux/sched.h
-    let group = u64::try_from(group.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+    fork_with(CLONE_INTO_CGROUP, u64::try_from(group.as_raw_fd()).map_err(|_| Errno::EBADF)?)
+}
+
+fn fork_with(flags: u64, group: u64) -> nix::Result<ForkResult> {
     // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
     // cgroup
-    let arguments = [CLONE_INTO_CGROUP, 0, 0, 0, Signal::SIGCHLD as u64, 0, 0, 0, 0, 0, group];
+    let arguments = [flags, 0, 0, 0, Signal::SIGCHLD as u64, 0, 0, 0, 0, 0, group];
     // SAFETY: the structure is valid for the call, its true size is passed, and without a stack the child goes on on a copy
     // of ours, as after fork. No other thread exists, as there.
     let child = check(unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) })?;
@@ -147,31 +150,22 @@ pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// A new user namespace in which uid and gid 0 are `id` of this one, and no other is anything. Needs the rights to set ids;
-/// called by a program with one thread.
+/// called by a program with one thread. Leaves a child that ends at once, to be reaped by whoever comes.
 pub fn user_namespace_of(id: u32) -> io::Result<File> {
-    use std::io::Read;
-    use std::io::Write;
-    let (mut ours, mut theirs) = std::os::unix::net::UnixStream::pair()?;
-    match fork_single_threaded()? {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    let new_user = u64::try_from(libc::CLONE_NEWUSER).map_err(|_| Errno::EINVAL)?;
+    match fork_with(new_user, 0)? {
         ForkResult::Child => {
             drop(ours);
-            let made = unshare(CloneFlags::CLONE_NEWUSER).is_ok() && theirs.write_all(b"!").is_ok();
-            // It holds the namespace until the other end has it.
-            let mut end = [0];
-            std::process::exit(i32::from(!made || theirs.read(&mut end).is_err()));
+            // It is the namespace until the other end has it.
+            std::process::exit(i32::from(io::Read::read(&mut &theirs, &mut [0]).is_err()));
         }
         ForkResult::Parent { child } => {
-            drop(theirs);
-            let opened = ours.read_exact(&mut [0]).and_then(|()| {
-                let of = |file: &str| format!("/proc/{child}/{file}");
-                std::fs::write(of("setgroups"), "deny")?;
-                std::fs::write(of("uid_map"), format!("0 {id} 1"))?;
-                std::fs::write(of("gid_map"), format!("0 {id} 1"))?;
-                File::open(of("ns/user"))
-            });
-            drop(ours);
-            nix::sys::wait::waitpid(child, None)?;
-            opened
+            let of = |file: &str| format!("/proc/{child}/{file}");
+            std::fs::write(of("setgroups"), "deny")?;
+            std::fs::write(of("uid_map"), format!("0 {id} 1"))?;
+            std::fs::write(of("gid_map"), format!("0 {id} 1"))?;
+            File::open(of("ns/user"))
         }
     }
 }

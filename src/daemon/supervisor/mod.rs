@@ -40,6 +40,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 mod claim;
+mod held;
 mod lost;
 mod removing;
 mod silent;
@@ -152,6 +153,12 @@ impl Supervisor {
             changes: Changes::default(),
         };
         (supervisor, address)
+    }
+
+    /// What the first box needs, while its client still works out what it is to be. That box says what went wrong.
+    pub fn prepare(&self) {
+        let means = self.means.clone();
+        drop(std::thread::spawn(move || drop(means.program())));
     }
 
     pub fn changes(&self) -> Changes {
@@ -350,25 +357,6 @@ impl Supervisor {
             // A supervisor that is gone leaves the init to the next daemon, which will find it.
             address.send(ToSupervisor::Made { name, made }).await.ok();
         });
-    }
-
-    /// The ids of the host that boxes of this daemon have.
-    fn host_ids(&self) -> Vec<u32> {
-        let of = |entry: &Entry| match entry {
-            Entry::Building { session, .. } | Entry::Live(_, session) => session.host_id,
-            Entry::Removing | Entry::Silent(_) => None,
-        };
-        self.sessions.values().filter_map(of).collect()
-    }
-
-    fn not_held(&self) -> Vec<NotHeld> {
-        let mut all: Vec<NotHeld> = Vec::new();
-        for entry in self.sessions.values() {
-            if let Entry::Live(_, session) = entry {
-                all.extend(session.not_held.iter().filter(|one| !all.contains(one)).cloned().collect::<Vec<_>>());
-            }
-        }
-        all
     }
 
     fn on_made(&mut self, name: &SessionName, made: Result<Box<Made>, Refusal>) {
