@@ -77,9 +77,7 @@ fn main() -> ExitCode {
                 _ => session::spec::NetworkMode::None,
             };
             let id = words.next().and_then(|id| id.to_str()?.parse().ok());
-            let groups: Option<Vec<_>> = words.map(|word| sandbox::groups::Membership::of_word(&word)).collect();
-            // A group that is not understood would hold nothing.
-            groups.map_or(2, |groups| init::stage1::run(network, id, &groups))
+            init::stage1::run(network, id)
         }
         Some("__attack") => client::attack(words.next()),
         Some("__guard") => daemon::guard::run(words.collect()),

@@ -251,7 +251,7 @@ impl Init {
 
     fn obey(&mut self, order: ToInit, fd: Option<OwnedFd>) {
         match order {
-            ToInit::Build | ToInit::Trees | ToInit::Adopt { .. } | ToInit::Parcel => {}
+            ToInit::Join { .. } | ToInit::Build | ToInit::Trees | ToInit::Adopt { .. } | ToInit::Parcel => {}
             ToInit::Spawn { pty, argv, size } => self.spawn(pty, &argv, size),
             ToInit::Follow { pty, at, holds, client } => self.follow(pty, at, holds, client),
             ToInit::Checkpoint { pty, offset, size } => {

@@ -4,14 +4,15 @@
 
 use crate::proto::control;
 use crate::proto::control::FromInit;
+use crate::proto::control::Membership;
+use crate::proto::control::ToInit;
 use crate::sandbox::explain;
 use crate::sandbox::explain::SandboxError;
 use crate::sandbox::explain::While;
-use crate::sandbox::groups::Membership;
-use crate::sandbox::groups::Version;
 use crate::session::spec::NetworkMode;
 use crate::sys::process;
 use crate::sys::socket;
+use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::unistd::ForkResult;
 use nix::unistd::Pid;
@@ -27,9 +28,9 @@ const INIT_VERB: &str = "__init";
 
 /// Runs stage 1; returns the process's exit code. `id`: the user and group of the host that the box is to have instead of
 /// the caller's.
-pub fn run(network: NetworkMode, id: Option<u32>, groups: &[Membership]) -> i32 {
+pub fn run(network: NetworkMode, id: Option<u32>) -> i32 {
     let Ok(control) = process::inherited(0) else { return 1 };
-    match join(groups) {
+    match groups(&control).and_then(|groups| join(&groups)) {
         // It does the rest.
         Ok(Some(_child)) => return 0,
         Ok(None) => {}
@@ -47,15 +48,25 @@ fn report(control: &OwnedFd, error: SandboxError) -> i32 {
     i32::from(socket::send_message(control, &control::encode(&failed), &[], true).is_err()) + 1
 }
 
+/// The daemon has made them while this process was starting.
+fn groups(control: &OwnedFd) -> Result<Vec<Membership>, SandboxError> {
+    let what = || "the daemon's word of the control groups did not arrive".to_owned();
+    let message = socket::receive_message(control, control::MESSAGE_BYTES_MAX, true).during(what)?;
+    match message.map(|message| control::decode(&message.bytes)) {
+        Some(Ok(ToInit::Join { groups })) => Ok(groups),
+        _ => Err(SandboxError::new(what(), Errno::EPROTO)),
+    }
+}
+
 /// Joins the box's control groups: before anything is unshared, for a namespace of groups ends where it was made. To move
 /// *another* process the kernel waits for all processors, ten milliseconds and more; not so to move oneself as a thread
 /// (version 1), nor to be born in a group (version 2). `Some`: of the two that there are then, this is the one outside.
 fn join(groups: &[Membership]) -> Result<Option<Pid>, SandboxError> {
     let what = |group: &Membership| format!("cannot join the control group {}", group.directory.display());
-    for group in groups.iter().filter(|group| group.version == Version::One) {
+    for group in groups.iter().filter(|group| group.version == 1) {
         fs::write(group.directory.join("tasks"), "0").during(|| what(group))?;
     }
-    let Some(group) = groups.iter().find(|group| group.version == Version::Two) else { return Ok(None) };
+    let Some(group) = groups.iter().find(|group| group.version == 2) else { return Ok(None) };
     let directory = fs::File::open(&group.directory).during(|| what(group))?;
     Ok(match process::fork_into(&directory).during(|| what(group))? {
         ForkResult::Parent { child } => Some(child),
@@ -82,7 +93,7 @@ fn enter_as_caller(flags: CloneFlags) -> Result<(), SandboxError> {
     process::unshare(flags | CloneFlags::CLONE_NEWUSER).map_err(explain::namespaces_refused)?;
     map_self(0, 0, uid.as_raw(), gid.as_raw()).map_err(|error| {
         // AppArmor lets the namespace be made and then gives it no rights.
-        explain::namespaces_refused(nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(libc::EPERM)))
+        explain::namespaces_refused(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EPERM)))
     })
 }
 

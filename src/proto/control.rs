@@ -52,9 +52,20 @@ pub struct Build {
 /// Most descriptors that are sent beside one message (the kernel takes 253).
 pub const TREES_MAX: usize = 100;
 
+/// A control group that a box is to be in: of version 1 or 2, its directory on the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    pub version: u8,
+    pub directory: PathBuf,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum ToInit {
+    /// For stage 1, which joins these groups before anything else.
+    Join {
+        groups: Vec<Membership>,
+    },
     /// With the parcel as its descriptor. Answered by `built` or `failed`.
     Build,
     /// Trees of the binds in [`Build::mounts`], in their order, [`TREES_MAX`] beside each message but the last.

@@ -4,6 +4,7 @@
 //! after coop's directory and the session, so that any later daemon of the same directory finds and removes it.
 
 use crate::name::SessionName;
+use crate::proto::control::Membership;
 use crate::sandbox;
 use crate::session::spec::Limits;
 use procfs::ProcessCGroup;
@@ -11,8 +12,6 @@ use procfs::process::MountInfo;
 
 use sha2::Digest;
 use sha2::Sha256;
-use std::ffi::OsStr;
-use std::ffi::OsString;
 
 use std::fs;
 use std::io;
@@ -81,7 +80,7 @@ impl Controller {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
+enum Version {
     One,
     Two,
 }
@@ -100,19 +99,6 @@ pub struct Groups {
     places: Vec<Place>,
     /// What the names of this daemon's groups begin with.
     prefix: String,
-}
-
-/// The groups of one box.
-#[derive(Debug, Default)]
-pub struct Group {
-    memberships: Vec<Membership>,
-}
-
-/// A group that a process is to be in. As a word, for the command line of stage 1: `1:DIR` or `2:DIR`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Membership {
-    pub version: Version,
-    pub directory: PathBuf,
 }
 
 impl Groups {
@@ -134,10 +120,10 @@ impl Groups {
     }
 
     /// Makes the groups of a box, with its limits set.
-    pub fn make(&self, name: &SessionName, limits: &Limits) -> io::Result<Group> {
+    pub fn make(&self, name: &SessionName, limits: &Limits) -> io::Result<Vec<Membership>> {
         // One that an earlier box of this name has left has its limits.
         self.remove(name);
-        let mut group = Group::default();
+        let mut memberships = Vec::new();
         for place in &self.places {
             let Some(settings) = place.controller.settings(place.version, limits) else { continue };
             let directory = place.directory.join(format!("{}{name}", self.prefix));
@@ -160,12 +146,13 @@ impl Groups {
                     _ => {}
                 }
             }
-            let membership = Membership { version: place.version, directory };
-            if !group.memberships.contains(&membership) {
-                group.memberships.push(membership);
+            let version = if place.version == Version::One { 1 } else { 2 };
+            let membership = Membership { version, directory };
+            if !memberships.contains(&membership) {
+                memberships.push(membership);
             }
         }
-        Ok(group)
+        Ok(memberships)
     }
 
     /// Removes a box's groups, when its last process has gone. One that is still going keeps them for the next sweep.
@@ -184,30 +171,6 @@ impl Groups {
                 }
             }
         }
-    }
-}
-
-impl Group {
-    pub fn words(&self) -> impl Iterator<Item = OsString> {
-        self.memberships.iter().map(|one| {
-            let version = if one.version == Version::One { "1:" } else { "2:" };
-            let mut word = OsString::from(version);
-            word.push(&one.directory);
-            word
-        })
-    }
-}
-
-impl Membership {
-    pub fn of_word(word: &OsStr) -> Option<Self> {
-        let text = word.to_str()?;
-        let (version, directory) = text.split_once(':')?;
-        let version = match version {
-            "1" => Version::One,
-            "2" => Version::Two,
-            _ => return None,
-        };
-        Some(Self { version, directory: directory.into() })
     }
 }
 
@@ -317,15 +280,6 @@ mod tests {
         );
         let memory = Controller::Memory.settings(Version::Two, &LIMITS).unwrap();
         assert_eq!(memory, [("memory.max", "1073741824".to_owned())]);
-    }
-
-    #[test]
-    fn a_group_goes_to_stage_1_as_a_word() {
-        let one = Membership { version: Version::One, directory: "/sys/fs/cgroup/pids/a:b".into() };
-        let two = Membership { version: Version::Two, directory: "/sys/fs/cgroup/x".into() };
-        let group = Group { memberships: vec![one.clone(), two.clone()] };
-        let back: Vec<Membership> = group.words().filter_map(|word| Membership::of_word(&word)).collect();
-        assert_eq!(back, [one, two]);
     }
 
     #[test]

@@ -15,7 +15,6 @@ use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::sandbox::build;
 use crate::sandbox::groups::Controller;
-use crate::sandbox::groups::Group;
 use crate::session::mounting::Op;
 use crate::session::spec::NetworkMode;
 use crate::sys::process;
@@ -47,13 +46,15 @@ impl From<Refusal> for Failure {
 }
 
 pub async fn attempt(means: &Means, plan: &Plan) -> Result<Born, Failure> {
-    let group = means.groups.make(&plan.session.name, &plan.boxed.limits).map_err(|error| cannot_limit(&error))?;
-    // First the process, then the directories: it needs as long to start as they need to be made.
+    // First the process, then groups and directories: it needs as long to start as they need to be made.
     let control = means
         .program()
-        .and_then(|program| spawn_stage1(&program, means, plan, &group))
+        .and_then(|program| spawn_stage1(&program, means, plan))
         .map_err(|error| cannot_start(&error))?;
     let link = Link::new(control).map_err(|error| cannot_start(&error))?;
+    let groups = means.groups.make(&plan.session.name, &plan.boxed.limits).map_err(|error| cannot_limit(&error))?;
+    // One that is gone has said why, and that is read below.
+    link.send(&ToInit::Join { groups }).await.ok();
     create::prepare(plan)?;
     let mut forked = None;
     let made = match tokio::time::timeout(BUILD_LIMIT, converse(&link, means, plan, &mut forked)).await {
@@ -93,7 +94,7 @@ fn cannot_start(error: &io::Error) -> Refusal {
 }
 
 /// Runs our own executable as stage 1. Its environment is how a later daemon finds the init.
-fn spawn_stage1(program: &OwnedFd, means: &Means, plan: &Plan, group: &Group) -> io::Result<OwnedFd> {
+fn spawn_stage1(program: &OwnedFd, means: &Means, plan: &Plan) -> io::Result<OwnedFd> {
     let Plan { session, boxed, .. } = plan;
     let (ours, theirs) = socket::message_pair()?;
     // It closes on exec, which is after it has been found.
@@ -105,7 +106,6 @@ fn spawn_stage1(program: &OwnedFd, means: &Means, plan: &Plan, group: &Group) ->
             NetworkMode::Host => "host",
         })
         .arg(session.host_id.map_or("-".to_owned(), |id| id.to_string()))
-        .args(group.words())
         .env_clear()
         .env("COOP_SESSION", session.name.as_str())
         .env("COOP_WORKSPACE", &session.workspace)
