@@ -14,9 +14,9 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
-/// Between systemd's range for containers, which ends at 1,879,048,191, and its one for foreign ids, which begins at
-/// 2,147,352,576 (systemd's UIDS-GIDS).
-pub const IDS: Range<u32> = 1_900_000_000..1_900_065_536;
+/// Between what directory services give to users (SSSD's default ends at 2,000,200,000) and systemd's range for foreign
+/// ids, which begins at 2,147,352,576 (systemd's UIDS-GIDS).
+pub const IDS: Range<u32> = 2_100_000_000..2_100_065_536;
 
 /// An id for the box of that name, which none of `taken` is.
 pub fn choose(name: &SessionName, taken: &[u32]) -> Option<u32> {

@@ -11,12 +11,17 @@ use tokio::io::unix::AsyncFd;
 use tokio_util::bytes::Buf;
 use tokio_util::bytes::Bytes;
 
+/// Waits of a writer that no honest terminal causes: see [`pty::write_now`].
+const WAITS_MAX: u32 = 5;
+
 /// The write queue of one PTY. Bounded by its clients, each of which waits for acknowledgements.
 #[derive(Debug, Default)]
 pub struct Typing {
     queue: VecDeque<(ViewerId, Bytes)>,
     /// Only while the program does not read: watched all the time, a master wakes the daemon at every output.
     blocked: Option<AsyncFd<OwnedFd>>,
+    /// Signals that ended waits in the last writes, one after the other.
+    waits: u32,
     /// The terminal makes its writer wait, as none does whose init keeps to the rules.
     pub is_held_up: bool,
 }
@@ -42,11 +47,19 @@ impl Typing {
         let mut written = Vec::new();
         while let Some((id, bytes)) = self.queue.front_mut() {
             match pty::write_now(master, bytes) {
-                Ok(n) => {
+                Ok((n, waits)) => {
                     written.push((*id, n as u64));
                     bytes.advance(n);
                     if bytes.is_empty() {
                         self.queue.pop_front();
+                    }
+                    // One that takes a little whenever the wait is over holds its writer up as well.
+                    self.waits = if waits == 0 { 0 } else { self.waits + waits };
+                    if self.waits >= WAITS_MAX {
+                        tracing::warn!("a terminal makes its writer wait");
+                        self.give_up();
+                        self.is_held_up = true;
+                        return written;
                     }
                 }
                 Err(Errno::EAGAIN) => {

@@ -101,10 +101,21 @@ fn enter_as_caller(flags: CloneFlags) -> Result<(), SandboxError> {
 /// rights to show the caller's files as that one's.
 fn enter_as(id: u32, flags: CloneFlags, control: &OwnedFd) -> Result<(), SandboxError> {
     let what = || format!("cannot take the id {id} for the box");
-    let namespace = process::user_namespace_of(id).during(what)?;
-    let said = control::encode(&FromInit::Namespace);
-    socket::send_message(control, &said, &[namespace.as_raw_fd()], true)
-        .during(|| "cannot report to the daemon".to_owned())?;
+    let report = |said: &FromInit, fds: &[i32]| {
+        let sent = socket::send_message(control, &control::encode(said), fds, true);
+        sent.during(|| "cannot report to the daemon".to_owned())
+    };
+    let namespace = match process::user_namespace_of(id) {
+        // Root does not have all ids, as in some containers: then this one is not to be had. All else is a failure.
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            let why = format!("{}: {error}", what());
+            report(&FromInit::NoNamespace { why }, &[])?;
+            return Err(SandboxError::new(what(), Errno::EPERM));
+        }
+        made => made
+            .map_err(|error| explain::namespaces_refused(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))))?,
+    };
+    report(&FromInit::Namespace, &[namespace.as_raw_fd()])?;
     process::enter_as_root(&namespace).during(what)?;
     process::unshare(flags).map_err(explain::namespaces_refused)
 }

@@ -127,6 +127,10 @@ pub enum ToInit {
 pub enum FromInit {
     /// Stage 1 has made the outer namespace for an id of the host that is nobody's; it is the descriptor.
     Namespace,
+    /// This id cannot be taken here, for this reason.
+    NoNamespace {
+        why: String,
+    },
     /// Stage 1 has forked the init; the descriptor is its pidfd.
     Forked {
         pid: i32,

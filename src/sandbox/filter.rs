@@ -36,6 +36,8 @@ pub enum Holds {
     Equal(u32),
     /// When any of the masked bits is set.
     Any,
+    /// When they are none of these.
+    NoneOf(&'static [u32]),
 }
 
 /// The answer if all of `tests` hold.
@@ -159,6 +161,16 @@ fn clause(clause: &Clause) -> Vec<Instruction> {
         let mut looked = vec![plain(LOAD_WORD, offset)];
         match test.holds {
             Holds::Any => looked.push(jump(JUMP_SET, test.mask)),
+            Holds::NoneOf(values) => {
+                if test.mask != u32::MAX {
+                    looked.push(plain(AND, test.mask));
+                }
+                for (index, value) in values.iter().enumerate() {
+                    let behind = u8::try_from(values.len() - 1 - index).expect("a test has a handful of values");
+                    let jump_true = behind + over;
+                    looked.push(Instruction { code: JUMP_EQUAL, jump_true, jump_false: 0, value: *value });
+                }
+            }
             Holds::Equal(value) => {
                 if test.mask != u32::MAX {
                     looked.push(plain(AND, test.mask));

@@ -7,6 +7,7 @@ use crate::name::SessionName;
 use crate::proto::control::Membership;
 use crate::sandbox;
 use crate::session::spec::Limits;
+use crate::sys::process;
 use procfs::ProcessCGroup;
 use procfs::process::MountInfo;
 
@@ -184,31 +185,20 @@ fn own_groups() -> Option<(Vec<MountInfo>, Vec<ProcessCGroup>)> {
 }
 
 /// The best place for each controller. A process is in one group of version 2 only, so that those of that version have one
-/// place together: where the most of them work, and of these the one highest up, where nobody's session ends with it.
+/// place together.
 fn places(mounts: &[MountInfo], own: &[ProcessCGroup], prefix: &str) -> Vec<Place> {
     let mut places = Vec::new();
-    let mut unified: Vec<Vec<Place>> = Vec::new();
+    let mut unified = Vec::new();
     for controller in Controller::ALL.into_iter().filter(|_| sandbox::HARDENED) {
         let name = controller.name();
         match own.iter().find(|group| group.hierarchy != 0 && group.controllers.iter().any(|one| one == name)) {
-            Some(group) => {
-                let found = first_version(controller, group, mounts).filter(|place| place.works(prefix));
-                places.extend(found);
-            }
-            None => {
-                let up = own.iter().find(|group| group.hierarchy == 0).map(|group| second_version(group, mounts));
-                for (index, directory) in up.unwrap_or_default().into_iter().enumerate() {
-                    let place = Place { controller, version: Version::Two, directory };
-                    unified.resize_with(unified.len().max(index + 1), Vec::new);
-                    if place.works(prefix) {
-                        unified[index].push(place);
-                    }
-                }
-            }
+            Some(group) => places.extend(first_version(controller, group, mounts, prefix)),
+            None => unified.push(controller),
         }
     }
-    unified.reverse();
-    places.extend(unified.into_iter().max_by_key(Vec::len).unwrap_or_default());
+    if let Some(group) = own.iter().find(|group| group.hierarchy == 0).filter(|_| !unified.is_empty()) {
+        places.extend(second_version(&unified, &above(group, mounts), prefix));
+    }
     places
 }
 
@@ -218,16 +208,20 @@ fn seen(group: &ProcessCGroup, mount: &MountInfo) -> Option<PathBuf> {
     Some(mount.mount_point.join(below))
 }
 
-/// What this group is limited to must hold for its boxes, too.
-fn first_version(controller: Controller, group: &ProcessCGroup, mounts: &[MountInfo]) -> Option<Place> {
+/// As high up as can be: there the next daemon finds it, too, and nobody's login ends with it.
+fn first_version(controller: Controller, group: &ProcessCGroup, mounts: &[MountInfo], prefix: &str) -> Option<Place> {
     let name = controller.name();
     let is_its = |mount: &&MountInfo| mount.fs_type == "cgroup" && mount.super_options.contains_key(name);
-    let directory = seen(group, mounts.iter().rfind(is_its)?)?;
-    Some(Place { controller, version: Version::One, directory })
+    let mount = mounts.iter().rfind(is_its)?;
+    let candidates = [Some(mount.mount_point.clone()), seen(group, mount)].into_iter().flatten();
+    candidates.map(|directory| Place { controller, version: Version::One, directory }).find(|place| {
+        let file = controller.file(Version::One);
+        in_probe(&place.directory, prefix, |probe| is_writable(&probe.join(file)) && is_writable(&probe.join("tasks")))
+    })
 }
 
 /// All groups above this one and itself, the highest first.
-fn second_version(group: &ProcessCGroup, mounts: &[MountInfo]) -> Vec<PathBuf> {
+fn above(group: &ProcessCGroup, mounts: &[MountInfo]) -> Vec<PathBuf> {
     let Some(mount) = mounts.iter().rfind(|mount| mount.fs_type == "cgroup2") else { return Vec::new() };
     let Some(directory) = seen(group, mount) else { return Vec::new() };
     let above = directory.ancestors().take_while(|directory| directory.starts_with(&mount.mount_point));
@@ -236,31 +230,76 @@ fn second_version(group: &ProcessCGroup, mounts: &[MountInfo]) -> Vec<PathBuf> {
     all
 }
 
-impl Place {
-    /// Whether a group can be made here, limited, and entered by a process of ours: tried, but for the last.
-    fn works(&self, prefix: &str) -> bool {
-        if self.version == Version::Two {
-            let control = self.directory.join("cgroup.subtree_control");
-            let on = fs::read_to_string(&control).unwrap_or_default();
-            if !on.split_whitespace().any(|name| name == self.controller.name())
-                && fs::write(&control, format!("+{}", self.controller.name())).is_err()
-            {
-                return false;
-            }
+/// The highest group below which all of these work, or else the one where most do. What was switched on elsewhere is
+/// switched off again.
+fn second_version(controllers: &[Controller], directories: &[PathBuf], prefix: &str) -> Vec<Place> {
+    let mut best: (Option<&PathBuf>, usize) = (None, 0);
+    for directory in directories {
+        let switched = switch_on(controllers, directory);
+        let working = working(controllers, directory, prefix).len();
+        if working == controllers.len() {
+            best = (Some(directory), working);
+            break;
         }
-        let probe = self.directory.join(format!("{prefix}{}.probe", std::process::id()));
-        if fs::create_dir(&probe).is_err() {
-            return false;
+        switched.iter().for_each(|controller| switch(directory, '-', *controller));
+        if working > best.1 {
+            best = (Some(directory), working);
         }
-        let file = probe.join(self.controller.file(self.version));
-        let limited = fs::OpenOptions::new().write(true).open(file).is_ok();
-        // To move a process takes the right to write here, above where it comes from and goes to (cgroup-v2).
-        let enters = [probe.join("cgroup.procs"), self.directory.join("cgroup.procs")]
-            .iter()
-            .all(|procs| fs::OpenOptions::new().write(true).open(procs).is_ok());
-        fs::remove_dir(&probe).ok();
-        limited && enters
     }
+    let Some(directory) = best.0 else { return Vec::new() };
+    switch_on(controllers, directory);
+    let place = |controller| Place { controller, version: Version::Two, directory: directory.clone() };
+    working(controllers, directory, prefix).into_iter().map(place).collect()
+}
+
+/// Lets groups below this one be limited. Not where processes are, but in the root of all: the kernel would refuse some of
+/// them, and with the others make a group of threads out of it.
+fn switch_on(controllers: &[Controller], directory: &Path) -> Vec<Controller> {
+    let is_root = !directory.join("cgroup.type").exists();
+    let is_empty = fs::read(directory.join("cgroup.procs")).is_ok_and(|members| members.is_empty());
+    let on = fs::read_to_string(directory.join("cgroup.subtree_control")).unwrap_or_default();
+    let is_on = |controller: &Controller| on.split_whitespace().any(|name| name == controller.name());
+    let missing: Vec<Controller> = controllers.iter().filter(|one| !is_on(one)).copied().collect();
+    if !is_root && !is_empty {
+        return Vec::new();
+    }
+    missing.iter().for_each(|controller| switch(directory, '+', *controller));
+    missing
+}
+
+/// What comes of it is seen from what works then.
+fn switch(directory: &Path, sign: char, controller: Controller) {
+    fs::write(directory.join("cgroup.subtree_control"), format!("{sign}{}", controller.name())).ok();
+}
+
+/// Those that limit a group below this one, if a process of ours can be born in it.
+fn working(controllers: &[Controller], directory: &Path, prefix: &str) -> Vec<Controller> {
+    let mut found = Vec::new();
+    in_probe(directory, prefix, |probe| {
+        let limits = |controller: &&Controller| is_writable(&probe.join(controller.file(Version::Two)));
+        found = controllers.iter().filter(limits).copied().collect();
+        let entered = fs::File::open(probe).is_ok_and(|group| process::is_born_in(&group));
+        if !entered {
+            found.clear();
+        }
+        entered
+    });
+    found
+}
+
+/// What a group that is made below this one for the time of a look is like; `false` if none can be made.
+fn in_probe(directory: &Path, prefix: &str, look: impl FnOnce(&Path) -> bool) -> bool {
+    let probe = directory.join(format!("{prefix}{}.probe", std::process::id()));
+    if fs::create_dir(&probe).is_err() {
+        return false;
+    }
+    let seen = look(&probe);
+    fs::remove_dir(&probe).ok();
+    seen
+}
+
+fn is_writable(file: &Path) -> bool {
+    fs::OpenOptions::new().write(true).open(file).is_ok()
 }
 
 #[cfg(test)]

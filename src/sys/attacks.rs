@@ -27,7 +27,8 @@ fn numbers(number: libc::c_long, arguments: [libc::c_long; 5]) -> nix::Result<()
     unsafe { call(number, arguments) }
 }
 
-/// Tries a call that returns a descriptor, and closes that.
+/// Tries a call that returns a descriptor, and closes that. For calls that only read what their pointers lead to, which is
+/// valid for as long as the call takes.
 fn descriptor(number: libc::c_long, arguments: [libc::c_long; 5]) -> nix::Result<()> {
     let [a, b, c, d, e] = arguments;
     // SAFETY: as in `numbers`.
@@ -81,8 +82,7 @@ pub fn unmount(place: &std::ffi::CStr) -> nix::Result<()> {
 
 pub fn open_a_tree() -> nix::Result<()> {
     let flags = libc::c_long::from(libc::OPEN_TREE_CLONE);
-    // SAFETY: the string is valid.
-    unsafe { call(libc::SYS_open_tree, [libc::AT_FDCWD.into(), address(c"/"), flags, 0, 0]) }
+    descriptor(libc::SYS_open_tree, [libc::AT_FDCWD.into(), address(c"/"), flags, 0, 0])
 }
 
 pub fn device(path: &std::ffi::CStr) -> nix::Result<()> {
@@ -150,15 +150,14 @@ pub fn io_uring() -> nix::Result<()> {
 pub fn bpf() -> nix::Result<()> {
     let attributes = [0_u64; 16];
     let size = libc::c_long::try_from(size_of_val(&attributes)).unwrap_or(0);
-    // SAFETY: the structure is valid for the call.
-    unsafe { call(libc::SYS_bpf, [0, address(&attributes), size, 0, 0]) } // BPF_MAP_CREATE
+    descriptor(libc::SYS_bpf, [0, address(&attributes), size, 0, 0]) // BPF_MAP_CREATE
 }
 
 pub fn perf_event() -> nix::Result<()> {
     let attributes =
         [1_u32, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    // SAFETY: the structure (PERF_TYPE_SOFTWARE, 128 bytes) is valid for the call.
-    unsafe { call(libc::SYS_perf_event_open, [address(&attributes), 0, -1, -1, 0]) }
+    // PERF_TYPE_SOFTWARE, 128 bytes
+    descriptor(libc::SYS_perf_event_open, [address(&attributes), 0, -1, -1, 0])
 }
 
 pub fn keyring() -> nix::Result<()> {
@@ -219,12 +218,17 @@ pub fn foreign_call() -> nix::Result<()> {
             -1 => Err(Errno::last()),
             0 => {
                 // getpid of i386
-                std::arch::asm!("int 0x80", inout("eax") 20 => _, options(nostack));
+                std::arch::asm!(
+                    "int 0x80",
+                    inout("eax") 20 => _,
+                    out("r8") _, out("r9") _, out("r10") _, out("r11") _,
+                    options(nostack)
+                );
                 libc::_exit(0)
             }
             child => {
                 let mut status = 0;
-                libc::waitpid(child, &raw mut status, 0);
+                check(libc::waitpid(child, &raw mut status, 0).into())?;
                 if libc::WIFSIGNALED(status) { Err(Errno::EPERM) } else { Ok(()) }
             }
         }

@@ -34,6 +34,16 @@ pub fn fork_into(group: &File) -> nix::Result<ForkResult> {
     fork_with(CLONE_INTO_CGROUP, u64::try_from(group.as_raw_fd()).map_err(|_| Errno::EBADF)?)
 }
 
+/// Whether a child can be born in that control group; called by a program with one thread.
+pub fn is_born_in(group: &File) -> bool {
+    match fork_into(group) {
+        // SAFETY: ends the child, which has run nothing of anybody's.
+        Ok(ForkResult::Child) => unsafe { libc::_exit(0) },
+        Ok(ForkResult::Parent { child }) => nix::sys::wait::waitpid(child, None).is_ok(),
+        Err(_) => false,
+    }
+}
+
 fn fork_with(flags: u64, group: u64) -> nix::Result<ForkResult> {
     // struct clone_args: flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
     // cgroup

@@ -17,11 +17,16 @@ use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 /// How long a write may be kept waiting, in microseconds. An honest terminal takes what it has room for at once.
 const WAIT_US: libc::suseconds_t = 20_000;
 /// So often: a signal that comes while this process has no processor ends a write that would not have waited.
 const WAITS_MAX: usize = 5;
+
+/// Signals that have ended a wait of [`write_now`].
+static ALARMS: AtomicU32 = AtomicU32::new(0);
 
 /// Both ends of a PTY. The master is non-blocking: O_NONBLOCK belongs to the open file, which daemon and init share.
 #[derive(Debug)]
@@ -47,18 +52,23 @@ pub fn open(ptmx: &Path) -> nix::Result<Pty> {
 
 /// Writes what a master takes at once. `O_NONBLOCK` belongs to the open file, and whoever shares that can take it away: a
 /// signal then ends the wait, and the error is `ETIMEDOUT`. (`RWF_NOWAIT` would say it for one write; terminals refuse it.)
-/// For the main thread alone, which such signals go to.
-pub fn write_now(master: impl AsFd, bytes: &[u8]) -> nix::Result<usize> {
-    extern "C" fn nothing(_: libc::c_int) {}
+/// For the main thread alone, which such signals go to. Gives also how many of them came: one may come to an honest
+/// terminal, while the processor is elsewhere.
+pub fn write_now(master: impl AsFd, bytes: &[u8]) -> nix::Result<(usize, u32)> {
+    extern "C" fn count(_: libc::c_int) {
+        ALARMS.fetch_add(1, Ordering::Relaxed);
+    }
     static HANDLED: OnceLock<nix::Result<SigAction>> = OnceLock::new();
-    let interrupts = SigAction::new(SigHandler::Handler(nothing), SaFlags::empty(), SigSet::empty());
-    // SAFETY: the handler does nothing, which may be done at any time.
+    let interrupts = SigAction::new(SigHandler::Handler(count), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler adds to a number, which may be done at any time.
     (*HANDLED.get_or_init(|| unsafe { sigaction(Signal::SIGALRM, &interrupts) }))?;
+    let before = ALARMS.load(Ordering::Relaxed);
     alarm_every(WAIT_US)?;
     let mut attempts = std::iter::repeat_with(|| nix::unistd::write(&master, bytes)).take(WAITS_MAX);
     let written = attempts.find(|written| *written != Err(Errno::EINTR));
     alarm_every(0)?;
-    written.unwrap_or(Err(Errno::ETIMEDOUT))
+    let waits = ALARMS.load(Ordering::Relaxed).wrapping_sub(before);
+    Ok((written.unwrap_or(Err(Errno::ETIMEDOUT))?, waits))
 }
 
 /// SIGALRM again and again, for the first may come before the wait begins. 0: no more.

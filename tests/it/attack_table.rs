@@ -133,7 +133,7 @@ pub const NAMESPACES: &[Attack] = &[
     attack("the limit of namespaces", "$A raise-namespaces", Outside::MayFail("it takes CAP_SYS_RESOURCE")),
     any("one more user in one's own namespace", "$A map-more"),
     // Where boxes may be made in a box of root's, its programs have the one right that this takes of uid 0, CAP_SETFCAP in
-    // the inner namespace: what it gives to a file counts below an id of the host that is nobody's.
+    // the inner namespace, and no call that would use it on a file.
     unless_nesting(any("a capability, or privileges to be had by exec (CVE-2022-27650)", "$A privileges")),
 ];
 
@@ -200,8 +200,8 @@ pub const MODES: &[Attack] = &[
     root("a character device", "$A device-character"),
     root("a block device", "$A device-block"),
     root("a file for another user", "$A chown"),
-    unless_nesting(root("a file with capabilities", "$A file-capability")),
-    unless_nesting(root("a file with a namespace's capabilities", "$A file-capability-v3")),
+    root("a file with capabilities", "$A file-capability"),
+    root("a file with a namespace's capabilities", "$A file-capability-v3"),
     root("an attribute of trusted programs", "$A trusted-attribute"),
     root("a file that can only grow", "$A append-only"),
     attack("a memory dump in the workspace", "$A core", Outside::MayFail("the system may take dumps elsewhere")),

@@ -131,7 +131,7 @@ fn a_box_of_roots_is_nobody_on_the_host_and_its_files_are_roots() {
         line.split_whitespace().nth(1).unwrap().parse::<u32>().unwrap()
     };
     let (work, other) = (uid("work"), uid("other"));
-    assert!(work >= 1_900_000_000 && other >= 1_900_000_000 && work != other, "{work} {other}");
+    assert!(work >= 2_100_000_000 && other >= 2_100_000_000 && work != other, "{work} {other}");
     assert_eq!(home.inside("work", "id -u; touch mine; stat -c %u mine ~ .").ok().out, "0\n0\n0\n0\n");
     use std::os::unix::fs::MetadataExt;
     assert_eq!(fs::metadata(home.workspace().join("mine")).unwrap().uid(), 0);

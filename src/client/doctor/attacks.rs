@@ -20,13 +20,17 @@ use std::path::PathBuf;
 /// The doctor's session, whose box bears its name.
 pub const SESSION: &str = "coop-doctor";
 
+/// What is said at the end, with the number of attacks behind it.
+pub const DONE: &str = "attacks: ";
+
 /// What the doctor has planted outside, for the attacks to find.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Planted {
     /// A file in the `.ssh` of the user's home.
     pub secret: PathBuf,
-    /// A process of the host.
+    /// A process of the host, and when it was started: its number may be another's in the box.
     pub pid: i32,
+    pub started: u64,
     /// An abstract socket on which somebody listens.
     pub abstract_socket: String,
     /// A variable of the environment that the session was started from.
@@ -74,7 +78,8 @@ pub fn run(planted: &str) -> i32 {
         let line = serde_json::to_string(attack).map_err(io::Error::from)?;
         writeln!(out, "{line}")
     });
-    i32::from(written.is_err())
+    // Who reads knows by this that nothing was lost.
+    i32::from(written.and_then(|()| writeln!(out, "{DONE}{}", attacks.len())).is_err())
 }
 
 fn judged(name: &str, outcome: Outcome) -> Attack {
@@ -119,13 +124,24 @@ fn has_content(path: &str) -> Outcome {
     }
 }
 
+/// When a process was started, in ticks of this machine's clock.
+pub fn started(pid: i32) -> Option<u64> {
+    procfs::process::Process::new(pid).ok()?.stat().ok().map(|stat| stat.starttime)
+}
+
 type Add<'a> = dyn FnMut(&str, Outcome) + 'a;
 
 fn files(planted: &Planted, add: &mut Add<'_>) {
     add("read a key in ~/.ssh", reads(&planted.secret));
     add("look into coop's directory", lists(&planted.coop_home));
-    add("write into /usr", fs::write("/usr/coop-doctor", "").map_err(|error| errno(&error)));
-    add("write into /etc", fs::write("/etc/coop-doctor", "").map_err(|error| errno(&error)));
+    for directory in ["/usr", "/etc"] {
+        let file = format!("{directory}/coop-doctor");
+        let made = fs::write(&file, "").map_err(|error| errno(&error));
+        if made.is_ok() {
+            fs::remove_file(&file).ok();
+        }
+        add(&format!("write into {directory}"), made);
+    }
     add("read the passwords in /etc/shadow", has_content("/etc/shadow"));
     add("make a file set-uid", fs::write("suid", "").map_err(|error| errno(&error)).and(calls::set_uid(c"suid")));
     add("create a file set-uid", calls::create_set_uid(c"suid2"));
@@ -134,8 +150,10 @@ fn files(planted: &Planted, add: &mut Add<'_>) {
 }
 
 fn processes(planted: &Planted, add: &mut Add<'_>) {
-    add("see a process of the host", reads(format!("/proc/{}/stat", planted.pid)));
-    add("signal a process of the host", nix::sys::signal::kill(nix::unistd::Pid::from_raw(planted.pid), None));
+    let host = found(started(planted.pid) == Some(planted.started));
+    add("see a process of the host", host);
+    let signal = || nix::sys::signal::kill(nix::unistd::Pid::from_raw(planted.pid), None);
+    add("signal a process of the host", host.and_then(|()| signal()));
     for file in ["environ", "maps", "mem", "exe"] {
         add(&format!("read the init's {file}"), reads(format!("/proc/1/{file}")));
     }
@@ -250,11 +268,13 @@ fn bombs(planted: &Planted) -> Vec<Attack> {
 
 /// A process that holds a lock for as long as it lives, and that neither its parent's end nor the terminal's reaches.
 fn leave_somebody() {
-    if let Ok(file) = fs::File::create("alive")
-        && file.lock().is_ok()
-    {
-        // Where none can be left, none outlives the session.
-        calls::leave_a_child().ok();
+    let left = fs::File::create("alive").and_then(|file| {
+        file.lock()?;
+        calls::leave_a_child().map_err(io::Error::from)
+    });
+    if left.is_err() {
+        // The file says that there is one.
+        fs::remove_file("alive").ok();
     }
 }
 

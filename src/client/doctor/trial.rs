@@ -6,6 +6,8 @@
 use crate::client::Context;
 use crate::client::doctor::Attack;
 use crate::client::doctor::Verdict;
+use crate::client::doctor::attacks;
+use crate::client::doctor::attacks::DONE;
 use crate::client::doctor::attacks::Planted;
 use crate::client::doctor::attacks::SESSION;
 use crate::client::failure::Failure;
@@ -60,8 +62,10 @@ pub fn run(context: &Context) -> Result<Vec<Attack>, Failure> {
     let planted = serde_json::to_string(&planted).map_err(|error| Failure::new(GENERAL, error.to_string()))?;
     let said = corner.coop(&["shell", SESSION, "-c", &format!("exec {PROGRAM} __attack '{}'", quoted(&planted))])?;
     let mut attacks: Vec<Attack> = said.lines().filter_map(|line| serde_json::from_str(line.trim()).ok()).collect();
-    if attacks.is_empty() {
-        return Err(Failure::new(GENERAL, format!("the attacks said nothing but: {}", said.trim())));
+    let done = said.lines().find_map(|line| line.trim().strip_prefix(DONE)?.parse::<usize>().ok());
+    if done != Some(attacks.len()) {
+        let last = said.lines().last().unwrap_or_default();
+        return Err(Failure::new(GENERAL, format!("the attacks broke off, after {}: {last}", attacks.len())));
     }
     corner.coop(&["-q", "kill", SESSION])?;
     attacks.push(corner.outlived()?);
@@ -102,9 +106,11 @@ impl Corner {
             DISK >> 20
         );
         write(&self.root.join("settings.toml"), &settings)?;
+        let own = i32::try_from(std::process::id()).unwrap_or(1);
         Ok(Planted {
             secret,
-            pid: i32::try_from(std::process::id()).unwrap_or(1),
+            pid: own,
+            started: attacks::started(own).unwrap_or_default(),
             abstract_socket,
             variable: VARIABLE.to_owned(),
             coop_home: self.root.join("coop"),
@@ -202,6 +208,6 @@ fn sockets(context: &Context) -> Vec<PathBuf> {
     known.extend(below.map(|name| PathBuf::from(format!("/run/user/{uid}")).join(name)));
     known.extend(fs::read_dir("/tmp/.X11-unix").into_iter().flatten().flatten().map(|entry| entry.path()));
     known.extend(context.host.path_var("SSH_AUTH_SOCK").map(Path::to_owned));
-    known.retain(|path| UnixStream::connect(path).is_ok());
+    known.retain(|path| path.to_str().is_some() && UnixStream::connect(path).is_ok());
     known
 }

@@ -14,11 +14,13 @@ use crate::proto::control::ToInit;
 use crate::proto::door::Refusal;
 use crate::proto::door::RefusalCode;
 use crate::sandbox::build;
+use crate::sandbox::explain::SandboxError;
 use crate::sandbox::groups::Controller;
 use crate::session::mounting::Op;
 use crate::session::spec::NetworkMode;
 use crate::sys::process;
 use crate::sys::socket;
+use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use std::io;
 use std::os::fd::AsRawFd;
@@ -27,6 +29,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Building a box takes a millisecond or two; on a machine that thrashes it may take long, but not for ever.
 const BUILD_LIMIT: Duration = Duration::from_secs(30);
@@ -121,7 +124,7 @@ fn spawn_stage1(program: &OwnedFd, means: &Means, plan: &Plan) -> io::Result<Own
 
 async fn converse(link: &Link, means: &Means, plan: &Plan, forked: &mut Option<(i32, OwnedFd)>) -> Result<(), Failure> {
     let mounts = match plan.session.host_id {
-        Some(_) => Some(mounts(link, plan).await.map_err(Failure::Ids)?),
+        Some(_) => Some(mounts(link, plan).await?),
         None => None,
     };
     if let Err(error) = give_orders(link, means, plan, mounts).await {
@@ -174,20 +177,37 @@ async fn give_orders(
 }
 
 /// The mounts of a box that has an id of its own, for the namespace that stage 1 makes for it meanwhile.
-async fn mounts(link: &Link, plan: &Plan) -> Result<(Vec<Op>, Vec<OwnedFd>), String> {
+async fn mounts(link: &Link, plan: &Plan) -> Result<(Vec<Op>, Vec<OwnedFd>), Failure> {
     let (boxed, name) = (plan.boxed.clone(), plan.session.name.clone());
     let (directory, coop_home) = (plan.directory.clone(), plan.coop_home.clone());
-    // A thread of its own: file systems may be slow to answer.
-    let made = tokio::task::spawn_blocking(move || ids::mounts(&boxed, &directory, &coop_home, &name));
-    let (message, fds) = link.receive().await.map_err(|error| error.to_string())?;
+    // A thread of its own, for which nobody waits: file systems may never answer.
+    let (done, made) = oneshot::channel();
+    let look = move || drop(done.send(ids::mounts(&boxed, &directory, &coop_home, &name)));
+    std::thread::Builder::new().spawn(look).map_err(|error| cannot_start(&error))?;
+    let (message, fds) = link.receive().await.map_err(lost)?;
     let namespace = match (message, fds.into_iter().next()) {
         (FromInit::Namespace, Some(namespace)) => namespace,
-        (FromInit::Failed { what, .. }, _) => return Err(what),
-        _ => return Err("stage 1 spoke out of turn".to_owned()),
+        (FromInit::NoNamespace { why }, _) => return Err(Failure::Ids(why)),
+        (FromInit::Failed { what, hint }, _) => {
+            return Err(Refusal { hint, ..Refusal::new(RefusalCode::Box, what) }.into());
+        }
+        _ => return Err(Refusal::new(RefusalCode::Box, "stage 1 spoke out of turn").into()),
     };
-    let (ops, trees) = made.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-    build::map_owners(&ops, &trees, &namespace).map_err(|error| error.to_string())?;
+    let made = made.await.map_err(|_| Refusal::new(RefusalCode::Box, "nobody looked at the host"))?;
+    let (ops, trees) = made.map_err(refused)?;
+    build::map_owners(&ops, &trees, &namespace).map_err(|error| match error.errno {
+        // What a file system says that cannot do it. All else is a failure, and no reason to make do with less.
+        Errno::EINVAL | Errno::EPERM | Errno::EOPNOTSUPP => Failure::Ids(error.to_string()),
+        _ => refused(error),
+    })?;
     Ok((ops, trees))
+}
+
+fn refused(error: SandboxError) -> Failure {
+    if matches!(error.errno, Errno::EMFILE | Errno::ENFILE) {
+        return cannot_start(&error.errno.into()).into();
+    }
+    Refusal { hint: error.hint.clone(), ..Refusal::new(RefusalCode::Box, error.to_string()) }.into()
 }
 
 fn lost(error: io::Error) -> Refusal {

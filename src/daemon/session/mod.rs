@@ -335,6 +335,7 @@ impl Session {
             FromInit::SpawnFailed { pty, why } => self.on_spawn_failed(pty, &why).await,
             FromInit::Exited { pty, exit, head } => self.on_exited(pty, exit, head).await,
             FromInit::Namespace
+            | FromInit::NoNamespace { .. }
             | FromInit::Forked { .. }
             | FromInit::Built
             | FromInit::Failed { .. }

@@ -21,6 +21,7 @@ pub const ARCHITECTURE: u32 = 0xc000_00b7;
 
 const EPERM: Answer = Answer::Errno(1);
 const ENOSYS: Answer = Answer::Errno(38);
+const ENOTSUP: Answer = Answer::Errno(95);
 const EAFNOSUPPORT: Answer = Answer::Errno(97);
 
 /// What is known of every call, by its number.
@@ -73,9 +74,9 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_dup, libc::SYS_dup3, libc::SYS_pipe2, libc::SYS_fsync, libc::SYS_fdatasync,
     libc::SYS_sync, libc::SYS_syncfs, libc::SYS_sync_file_range, libc::SYS_readahead, libc::SYS_fadvise64,
     libc::SYS_name_to_handle_at, STATMOUNT, LISTMOUNT, CACHESTAT,
-    libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, libc::SYS_getxattr, libc::SYS_lgetxattr,
+    libc::SYS_getxattr, libc::SYS_lgetxattr,
     libc::SYS_fgetxattr, libc::SYS_listxattr, libc::SYS_llistxattr, libc::SYS_flistxattr, libc::SYS_removexattr,
-    libc::SYS_lremovexattr, libc::SYS_fremovexattr, SETXATTRAT, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT,
+    libc::SYS_lremovexattr, libc::SYS_fremovexattr, GETXATTRAT, LISTXATTRAT, REMOVEXATTRAT,
     libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
     // Waiting.
     libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait,
@@ -187,6 +188,12 @@ impl Calls {
         calls.sockets();
         calls.others_by_argument();
         calls.scheduling(strictness.nesting);
+        // Programs of root's box that may make namespaces can give capabilities to a file (CAP_SETFCAP), and through the
+        // mapped mount those are root's on the host. The name lies in memory.
+        let attributes = if strictness.nesting && strictness.root { ENOTSUP } else { Answer::Allow };
+        for call in [libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, SETXATTRAT] {
+            calls.add(call, Rule::Always(attributes));
+        }
         calls
     }
 
@@ -240,11 +247,18 @@ impl Calls {
     fn sockets(&mut self) {
         let family = |family: i32| equal(0, u32::try_from(family).expect("families are small and positive"));
         let allow = |tests: Vec<Test>| Clause { tests, answer: Answer::Allow };
+        let refuse = |tests: Vec<Test>| Clause { tests, answer: EAFNOSUPPORT };
+        // Any, ICMP, TCP, UDP, ICMPv6, and raw, which takes a privilege: for others the kernel would load modules.
+        let protocol_but = |values| Test { argument: 2, upper: false, mask: u32::MAX, holds: Holds::NoneOf(values) };
         let families = vec![
             allow(vec![family(libc::AF_UNIX)]),
+            allow(vec![family(libc::AF_NETLINK), equal(2, 0)]), // NETLINK_ROUTE
+            // SOCK_PACKET: with it the kernel makes a packet socket of an IPv4 one.
+            refuse(vec![family(libc::AF_INET), masked(1, 0xf, 10)]),
+            refuse(vec![family(libc::AF_INET), protocol_but(&[0, 1, 6, 17, 255])]),
+            refuse(vec![family(libc::AF_INET6), protocol_but(&[0, 6, 17, 58, 255])]),
             allow(vec![family(libc::AF_INET)]),
             allow(vec![family(libc::AF_INET6)]),
-            allow(vec![family(libc::AF_NETLINK), equal(2, 0)]), // NETLINK_ROUTE
         ];
         self.add(libc::SYS_socket, Rule::Depends(families, EAFNOSUPPORT));
         let unix = vec![allow(vec![family(libc::AF_UNIX)])];
@@ -272,8 +286,9 @@ impl Calls {
     }
 
     fn others_by_argument(&mut self) {
-        // F_SETLEASE (linux/fcntl.h): whoever opens a file of the same owner on the host, if only to write it, would wait.
-        self.refuse(libc::SYS_fcntl, &[equal(1, 1024)]);
+        // F_SETLEASE and F_SETDELEG (linux/fcntl.h): whoever opens a file of the same owner on the host, if only to write it,
+        // would wait.
+        self.refuse(libc::SYS_fcntl, &[equal(1, 1024), equal(1, 1040)]);
         // TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD (asm-generic/ioctls.h): input for whoever reads the terminal next, the
         // console, line disciplines.
         self.refuse(libc::SYS_ioctl, &[equal(1, 0x5412), equal(1, 0x541c), equal(1, 0x541d), equal(1, 0x5423)]);

@@ -56,6 +56,7 @@ fn looked_up(calls: &Calls, call: &Call) -> u32 {
         match test.holds {
             Holds::Any => bits != 0,
             Holds::Equal(value) => bits == value,
+            Holds::NoneOf(values) => !values.contains(&bits),
         }
     };
     let rule = calls.known.get(&call.number).unwrap_or(&calls.others);
@@ -156,11 +157,23 @@ fn no_file_becomes_set_uid_whichever_way_it_is_made() {
 }
 
 #[test]
+fn no_file_gets_capabilities_where_programs_have_the_right_to_give_them() {
+    let nested = program(Strictness { nesting: true, root: true });
+    for call in [libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr, 463] {
+        assert_eq!(run(&nested, &Call::of(call, &[])), RET_ERRNO | 95);
+        assert!(is_allowed(call, &[]));
+    }
+}
+
+#[test]
 fn the_upper_half_of_a_word_changes_nothing() {
     let high = 0xdead_beef_0000_0000;
     assert!(!is_allowed(libc::SYS_ioctl, &[0, high | 0x5412]));
     assert!(is_allowed(libc::SYS_socket, &[high | 1, 1, 0]));
     assert!(!is_allowed(libc::SYS_socket, &[high | 40, 1, 0])); // AF_VSOCK
+    assert!(is_allowed(libc::SYS_socket, &[2, 0x8_0801, 6]) && is_allowed(libc::SYS_socket, &[10, 2, 17]));
+    assert!(!is_allowed(libc::SYS_socket, &[2, 0x8_000a, 0])); // SOCK_PACKET
+    assert!(!is_allowed(libc::SYS_socket, &[2, 1, 132])); // SCTP
     // A pointer is all of its 64 bits.
     assert!(!is_allowed(libc::SYS_prlimit64, &[1, 7, 0x7f00_0000_0000]));
     assert!(!is_allowed(libc::SYS_prlimit64, &[1, 7, 1]));
