@@ -12,13 +12,11 @@ pub fn not_held(groups: &Groups, boxed: &BoxSpec, ids_refused: Option<&str>) -> 
     let mut list = Vec::new();
     let mut say = |what: &str, why: String| list.push(NotHeld { what: what.to_owned(), why });
     let limits = &boxed.limits;
-    let no_group =
-        |controller: Controller| format!("you can make no group of the kernel's {} controller", controller.name());
     if limits.memory.is_some() && !groups.holds(Controller::Memory) {
-        say("memory in all", format!("{}: each program by itself is held to the limit", no_group(Controller::Memory)));
+        say("memory in all", "each program by itself is held to it: no control group".to_owned());
     }
     if limits.cpus.is_some() && !groups.holds(Controller::Cpu) {
-        say("cpus", no_group(Controller::Cpu));
+        say("cpus", "no control group can be made".to_owned());
     }
     if limits.disk.is_some() {
         say("disk in all", "each file by itself is held to the limit".to_owned());
@@ -28,7 +26,7 @@ pub fn not_held(groups: &Groups, boxed: &BoxSpec, ids_refused: Option<&str>) -> 
     }
     if let Some(why) = ids_refused {
         if limits.pids.is_some() && !groups.holds(Controller::Pids) {
-            say("processes in all", format!("{}, and root is held by nothing else", no_group(Controller::Pids)));
+            say("processes in all", "no control group, and root is held by nothing else".to_owned());
         }
         say("programs are root behind masks", format!("no other user can stand for it: {why}"));
     }
