@@ -76,8 +76,12 @@ fn main() -> ExitCode {
                 // Whatever was meant, the stricter one is safe.
                 _ => session::spec::NetworkMode::None,
             };
-            let id = words.next().and_then(|id| id.to_str()?.parse().ok());
-            init::stage1::run(network, id)
+            match words.next().as_deref().and_then(std::ffi::OsStr::to_str).map(|word| (word, word.parse())) {
+                Some(("-", _)) => init::stage1::run(network, None),
+                Some((_, Ok(id))) => init::stage1::run(network, Some(id)),
+                // Without the id that was meant the box would be the caller's own on the host.
+                _ => 2,
+            }
         }
         Some("__attack") => client::attack(words.next()),
         Some("__guard") => daemon::guard::run(words.collect()),

@@ -64,10 +64,10 @@ static KEYS: &[(&str, Entry)] = &[
     (
         "limits",
         Entry::Section(&[
-            ("memory", Entry::Value(|to, node| set(&mut to.limits.memory, node.parse(limits::amount)))),
+            ("memory", Entry::Value(|to, node| set(&mut to.limits.memory, node.parse(limits::memory)))),
             ("pids", Entry::Value(|to, node| set(&mut to.limits.pids, node.count(limits::pids)))),
             ("cpus", Entry::Value(|to, node| set(&mut to.limits.cpus, node.count(limits::cpus)))),
-            ("disk", Entry::Value(|to, node| set(&mut to.limits.disk, node.parse(limits::amount)))),
+            ("disk", Entry::Value(|to, node| set(&mut to.limits.disk, node.parse(limits::disk)))),
             ("open_files", Entry::Value(|to, node| set(&mut to.limits.open_files, node.count(limits::open_files)))),
         ]),
     ),

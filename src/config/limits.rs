@@ -204,8 +204,16 @@ impl std::fmt::Display for Count {
     }
 }
 
+pub fn memory(text: &str) -> Result<Amount, Reason> {
+    amount(text, MEMORY_LEAST, "for a program to run")
+}
+
+pub fn disk(text: &str) -> Result<Amount, Reason> {
+    amount(text, DISK_LEAST, "for a file to be of use")
+}
+
 /// `512M`, `8GiB`, `75%`, `unlimited`. Units are powers of 1024, as the kernel's are.
-pub fn amount(text: &str) -> Result<Amount, Reason> {
+fn amount(text: &str, least: u64, what_for: &str) -> Result<Amount, Reason> {
     if text == UNLIMITED {
         return Ok(Amount::Unlimited);
     }
@@ -227,11 +235,11 @@ pub fn amount(text: &str) -> Result<Amount, Reason> {
         "" => return Err(format!("{text:?} has no unit: write {text}M or {text}G")),
         _ => return Err(wanted()),
     };
-    let bytes = number.checked_mul(1 << shift).ok_or_else(wanted)?;
-    if bytes < MEMORY_LEAST {
-        return Err(format!("{text:?} is too little for a program to run: at least 16M"));
+    let amount = number.checked_mul(1 << shift).ok_or_else(wanted)?;
+    if amount < least {
+        return Err(format!("{text:?} is too little {what_for}: at least {}", bytes(least)));
     }
-    Ok(Amount::Bytes(bytes))
+    Ok(Amount::Bytes(amount))
 }
 
 fn whole(number: Option<f64>, least: u64, what: &str) -> Result<Count, Reason> {
@@ -305,16 +313,18 @@ mod tests {
 
     #[test]
     fn an_amount_has_a_number_and_a_unit() {
-        assert_eq!(amount("512M"), Ok(Amount::Bytes(512 << 20)));
-        assert_eq!(amount("8GiB"), Ok(Amount::Bytes(8 << 30)));
-        assert_eq!(amount("8GB"), Ok(Amount::Bytes(8 << 30)));
-        assert_eq!(amount("1T"), Ok(Amount::Bytes(1 << 40)));
-        assert_eq!(amount("75%"), Ok(Amount::Percent(75)));
-        assert_eq!(amount("unlimited"), Ok(Amount::Unlimited));
+        assert_eq!(memory("512M"), Ok(Amount::Bytes(512 << 20)));
+        assert_eq!(memory("8GiB"), Ok(Amount::Bytes(8 << 30)));
+        assert_eq!(memory("8GB"), Ok(Amount::Bytes(8 << 30)));
+        assert_eq!(memory("1T"), Ok(Amount::Bytes(1 << 40)));
+        assert_eq!(memory("75%"), Ok(Amount::Percent(75)));
+        assert_eq!(memory("unlimited"), Ok(Amount::Unlimited));
         for refused in ["", "8", "G", "8 G", "8g", "8X", "-1G", "1.5G", "0G", "0%", "101%", "8iB", "1K", "99999999999T"]
         {
-            assert!(amount(refused).is_err(), "{refused}");
+            assert!(memory(refused).is_err(), "{refused}");
         }
+        assert_eq!(disk("8M"), Ok(Amount::Bytes(8 << 20)));
+        assert_eq!(disk("1K").unwrap_err(), "\"1K\" is too little for a file to be of use: at least 1M");
     }
 
     #[test]

@@ -112,7 +112,8 @@ pub async fn create(means: &Means, session: SessionSpec, boxed: BoxSpec, size: W
     }
     let directory = CoopHome::new(coop_home.clone(), None).session(&session.name);
     let mut plan = Plan { session, boxed, directory, coop_home, size };
-    let mut ids_refused = None;
+    let has_none = plan.boxed.user.uid == 0 && plan.session.host_id.is_none();
+    let mut ids_refused = has_none.then(|| "every id for boxes is taken".to_owned());
     let born = loop {
         plan.session.not_held = held::not_held(&means.groups, &plan.boxed, ids_refused.as_deref());
         match birth::attempt(means, &plan).await {

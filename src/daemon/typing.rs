@@ -11,9 +11,6 @@ use tokio::io::unix::AsyncFd;
 use tokio_util::bytes::Buf;
 use tokio_util::bytes::Bytes;
 
-/// Waits of a writer that no honest terminal causes: see [`pty::write_now`].
-const WAITS_MAX: u32 = 5;
-
 /// The write queue of one PTY. Bounded by its clients, each of which waits for acknowledgements.
 #[derive(Debug, Default)]
 pub struct Typing {
@@ -55,7 +52,7 @@ impl Typing {
                     }
                     // One that takes a little whenever the wait is over holds its writer up as well.
                     self.waits = if waits == 0 { 0 } else { self.waits + waits };
-                    if self.waits >= WAITS_MAX {
+                    if self.waits >= pty::WAITS_MAX {
                         tracing::warn!("a terminal makes its writer wait");
                         self.give_up();
                         self.is_held_up = true;

@@ -151,8 +151,8 @@ fn become_program(
         }
         None => nest(around, reporter)?,
     }
-    let kept = (around.nesting && around.user.uid == 0).then_some(caps::MAP_ROOT);
-    caps::drop_all(kept).map_err(failed("cannot drop capabilities"))?;
+    let maps_root = around.nesting && around.user.uid == 0;
+    caps::drop_all(maps_root).map_err(failed("cannot drop capabilities"))?;
     caps::no_new_privileges().map_err(failed("cannot set no_new_privs"))?;
     for number in 0..3 {
         process::place_at(terminal, number, true).map_err(failed("cannot hand over the terminal"))?;

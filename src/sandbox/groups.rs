@@ -19,6 +19,7 @@ use std::io;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What a kernel counts for a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +86,9 @@ enum Version {
     One,
     Two,
 }
+
+/// Longer than the birth of a box may take.
+const YOUNG: Duration = Duration::from_secs(60);
 
 /// Where groups of one kind can be made.
 #[derive(Clone, Debug)]
@@ -163,11 +167,17 @@ impl Groups {
         }
     }
 
-    /// Removes every group of this daemon's directory that nothing is in: the kernel refuses all others.
-    pub fn sweep(&self) {
+    /// Removes groups that nothing is in, since the kernel refuses all others: those of this daemon's directory, and those
+    /// of any other that are older than a box needs to be born into its own, for no daemon may ever come there again.
+    fn sweep(&self) {
+        let is_old = |entry: &fs::DirEntry| {
+            let made = entry.metadata().and_then(|found| found.modified()).ok();
+            made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > YOUNG)
+        };
         for place in &self.places {
             for entry in fs::read_dir(&place.directory).into_iter().flatten().flatten() {
-                if entry.file_name().to_str().is_some_and(|name| name.starts_with(&self.prefix)) {
+                let name = entry.file_name().into_string().unwrap_or_default();
+                if name.starts_with(&self.prefix) || (name.starts_with("coop-") && is_old(&entry)) {
                     fs::remove_dir(entry.path()).ok();
                 }
             }

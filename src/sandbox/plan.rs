@@ -78,7 +78,7 @@ fn host_base(ops: &mut Vec<Op>, view: &HostView) {
 /// may be less. So they never take all of it, whether or not something counts them.
 fn in_memory(limits: &Limits, view: &HostView) -> u64 {
     let half = limits.memory.map_or(view.memory_bytes, |limit| limit.min(view.memory_bytes)) / 2;
-    // A page at least: with size 0 a tmpfs has no limit.
+    // A mebibyte at least: with size 0 a tmpfs has no limit.
     limits.disk.map_or(half, |disk| disk.min(half)).max(1 << 20)
 }
 

@@ -24,12 +24,11 @@ pub fn become_undumpable() -> nix::Result<()> {
     nix::sys::prctl::set_dumpable(false)
 }
 
-/// CAP_SETFCAP (linux/capability.h): without it in its own namespace, uid 0 of that one cannot be uid 0 of a further one.
-pub const MAP_ROOT: u32 = 31;
-
-/// Gives up every capability but `kept`, in every set, so that no exec brings one back.
-pub fn drop_all(kept: Option<u32>) -> nix::Result<()> {
-    for capability in (0..).filter(|capability| Some(*capability) != kept) {
+/// Gives up every capability, in every set, so that no exec brings one back. With `maps_root` one is kept, CAP_SETFCAP:
+/// without it in its own namespace, uid 0 of that one cannot be uid 0 of a further one.
+pub fn drop_all(maps_root: bool) -> nix::Result<()> {
+    const CAP_SETFCAP: u32 = 31; // linux/capability.h
+    for capability in (0..).filter(|capability| !maps_root || *capability != CAP_SETFCAP) {
         // SAFETY: prctl with integers only.
         match check(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }.into()) {
             Ok(_) => {}
@@ -41,9 +40,9 @@ pub fn drop_all(kept: Option<u32>) -> nix::Result<()> {
     check(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) }.into())?;
     let header = CapHeader { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
     let mut left = [CapData { effective: 0, permitted: 0, inheritable: 0 }; 2];
-    if let Some(kept) = kept.filter(|kept| *kept < 32) {
-        left[0].effective = 1 << kept;
-        left[0].permitted = 1 << kept;
+    if maps_root {
+        left[0].effective = 1 << CAP_SETFCAP;
+        left[0].permitted = 1 << CAP_SETFCAP;
     }
     // SAFETY: version 3 of the header means two data structures; both pointers are valid for the call.
     check(unsafe { libc::syscall(libc::SYS_capset, &raw const header, left.as_ptr()) }).map(drop)

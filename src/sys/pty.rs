@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 /// How long a write may be kept waiting, in microseconds. An honest terminal takes what it has room for at once.
 const WAIT_US: libc::suseconds_t = 20_000;
 /// So often: a signal that comes while this process has no processor ends a write that would not have waited.
-const WAITS_MAX: usize = 5;
+pub const WAITS_MAX: u32 = 5;
 
 /// Signals that have ended a wait of [`write_now`].
 static ALARMS: AtomicU32 = AtomicU32::new(0);
@@ -64,7 +64,7 @@ pub fn write_now(master: impl AsFd, bytes: &[u8]) -> nix::Result<(usize, u32)> {
     (*HANDLED.get_or_init(|| unsafe { sigaction(Signal::SIGALRM, &interrupts) }))?;
     let before = ALARMS.load(Ordering::Relaxed);
     alarm_every(WAIT_US)?;
-    let mut attempts = std::iter::repeat_with(|| nix::unistd::write(&master, bytes)).take(WAITS_MAX);
+    let mut attempts = (0..WAITS_MAX).map(|_| nix::unistd::write(&master, bytes));
     let written = attempts.find(|written| *written != Err(Errno::EINTR));
     alarm_every(0)?;
     let waits = ALARMS.load(Ordering::Relaxed).wrapping_sub(before);

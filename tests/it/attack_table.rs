@@ -33,6 +33,8 @@ pub enum Inside {
     WithOwnNetwork,
     /// Where the box's programs may not make namespaces and mounts of their own.
     WithoutNesting,
+    /// Where its programs may not, or root has not called coop.
+    WithoutNestingByRoot,
     /// When root has called coop.
     CalledByRoot,
 }
@@ -41,8 +43,8 @@ const fn attack(name: &'static str, script: &'static str, outside: Outside) -> A
     Attack { name, script, outside, inside: Inside::Refused }
 }
 
-const fn unless_nesting(attack: Attack) -> Attack {
-    Attack { inside: Inside::WithoutNesting, ..attack }
+const fn unless_nesting_by_root(attack: Attack) -> Attack {
+    Attack { inside: Inside::WithoutNestingByRoot, ..attack }
 }
 
 /// Attacks for everybody.
@@ -134,7 +136,7 @@ pub const NAMESPACES: &[Attack] = &[
     any("one more user in one's own namespace", "$A map-more"),
     // Where boxes may be made in a box of root's, its programs have the one right that this takes of uid 0, CAP_SETFCAP in
     // the inner namespace, and no call that would use it on a file.
-    unless_nesting(any("a capability, or privileges to be had by exec (CVE-2022-27650)", "$A privileges")),
+    unless_nesting_by_root(any("a capability, or privileges to be had by exec (CVE-2022-27650)", "$A privileges")),
 ];
 
 #[rustfmt::skip]

@@ -253,6 +253,7 @@ fn is_to_be_refused(attack: &Attack, under_test: &BoxUnderTest) -> bool {
         Inside::Refused => true,
         Inside::WithOwnNetwork => !under_test.host_network,
         Inside::WithoutNesting => !under_test.nesting,
+        Inside::WithoutNestingByRoot => !(under_test.nesting && is_root()),
         Inside::CalledByRoot => is_root(),
     }
 }

@@ -47,6 +47,6 @@ fn the_doctors_attacks_are_made_nowhere_but_in_its_box() {
     let home = Home::new();
     home.coop(&["__attack", "{}"]).fails_with(2);
     home.start("work", "sleep 1000");
-    let planted = r#"{"secret":"/x","pid":1,"started":1,"abstract_socket":"x","variable":"X","coop_home":"/x","sockets":[],"pids":8,"memory":1,"disk":1,"scopes":true}"#;
+    let planted = r#"{"secret":"/x","pid":1,"started":1,"abstract_socket":"x","variable":"X","coop_home":"/x","sockets":[],"absent":[],"pids":8,"memory":1,"disk":1,"scopes":true}"#;
     home.coop(&["__attack", planted]).fails_with(2);
 }

@@ -38,6 +38,8 @@ pub struct Planted {
     pub coop_home: PathBuf,
     /// Sockets of the user's other programs, that are there.
     pub sockets: Vec<PathBuf>,
+    /// See [`absent`].
+    pub absent: Vec<String>,
     /// The box's limits.
     pub pids: u32,
     pub memory: u64,
@@ -61,10 +63,14 @@ pub fn run(planted: &str) -> i32 {
     files(&planted, &mut add);
     processes(&planted, &mut add);
     mounts(&mut add);
-    kernel(&mut add);
+    kernel(&planted, &mut add);
     let descriptors = inherited();
     add("find a descriptor of the caller's", descriptors);
     add("find a variable of the caller's", found(std::env::var_os(&planted.variable).is_some()));
+    attacks.extend(planted.absent.iter().map(|file| {
+        let detail = "this machine has none".to_owned();
+        Attack { name: format!("open {file}"), result: Verdict::NotApplicable, detail }
+    }));
     let mut apart = judged("connect to an abstract socket of the host", abstract_socket(&planted));
     if !planted.scopes && apart.result == Verdict::NotHeld {
         apart.detail.push_str(": with this kernel only a network namespace keeps them apart");
@@ -150,10 +156,16 @@ fn files(planted: &Planted, add: &mut Add<'_>) {
 }
 
 fn processes(planted: &Planted, add: &mut Add<'_>) {
-    let host = found(started(planted.pid) == Some(planted.started));
-    add("see a process of the host", host);
-    let signal = || nix::sys::signal::kill(nix::unistd::Pid::from_raw(planted.pid), None);
-    add("signal a process of the host", host.and_then(|()| signal()));
+    let seen = started(planted.pid);
+    add("see a process of the host", found(seen == Some(planted.started)));
+    add(
+        "signal a process of the host",
+        match seen {
+            // Another's, of the box.
+            Some(other) if other != planted.started => Err(Errno::ESRCH),
+            _ => nix::sys::signal::kill(nix::unistd::Pid::from_raw(planted.pid), None),
+        },
+    );
     for file in ["environ", "maps", "mem", "exe"] {
         add(&format!("read the init's {file}"), reads(format!("/proc/1/{file}")));
     }
@@ -186,18 +198,29 @@ fn mounts(add: &mut Add<'_>) {
 /// A call of [`crate::sys::attacks`].
 type Call = fn() -> nix::Result<()>;
 
-fn kernel(add: &mut Add<'_>) {
-    let files = [
-        "/proc/sys/kernel/core_pattern",
-        "/proc/sys/vm/drop_caches",
-        "/proc/sysrq-trigger",
-        "/sys/kernel/uevent_helper",
-        "/sys/power/state",
-    ];
-    for file in files {
+/// Files of the kernel that change the whole machine.
+const CHANGED: [&str; 5] = [
+    "/proc/sys/kernel/core_pattern",
+    "/proc/sys/vm/drop_caches",
+    "/proc/sysrq-trigger",
+    "/sys/kernel/uevent_helper",
+    "/sys/power/state",
+];
+/// Files of the kernel that tell of the whole machine.
+const READ: [&str; 6] = ["/proc/kcore", "/proc/kallsyms", "/proc/kmsg", "/proc/keys", "/dev/mem", "/dev/kmsg"];
+
+/// Those that this machine does not have: told from outside, for inside some are to be missing.
+pub fn absent() -> Vec<String> {
+    let all = CHANGED.iter().chain(&READ);
+    all.filter(|file| !Path::new(file).exists()).map(|file| (*file).to_owned()).collect()
+}
+
+fn kernel(planted: &Planted, add: &mut Add<'_>) {
+    let is_there = |file: &&&str| !planted.absent.iter().any(|absent| absent == **file);
+    for file in CHANGED.iter().filter(is_there) {
         add(&format!("write to {file}"), writes(file));
     }
-    for file in ["/proc/kcore", "/proc/kallsyms", "/proc/kmsg", "/proc/keys", "/dev/mem", "/dev/kmsg"] {
+    for file in READ.iter().filter(is_there) {
         add(&format!("read {file}"), has_content(file));
     }
     let attempts: [(&str, Call); 16] = [

@@ -1,7 +1,7 @@
 //! A real box of the doctor's own, with things planted around it, and what the attacks in it came to.
 //!
-//! It has its own home, workspace, coop directory and daemon below a new directory among temporary files: no session of the user's is
-//! touched, and all of it is gone at the end, whatever happened in between.
+//! It has its own home, workspace, coop directory and daemon below a new directory among temporary files: no session of the
+//! user's is touched, and all of it is gone at the end, whatever happened in between.
 
 use crate::client::Context;
 use crate::client::doctor::Attack;
@@ -115,6 +115,7 @@ impl Corner {
             variable: VARIABLE.to_owned(),
             coop_home: self.root.join("coop"),
             sockets: sockets(context),
+            absent: attacks::absent(),
             pids: PIDS,
             memory: MEMORY,
             disk: DISK,
@@ -133,7 +134,8 @@ impl Corner {
             let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
             match nix::poll::poll(&mut [PollFd::new(out.as_fd(), PollFlags::POLLIN)], left) {
                 Ok(0) => break false,
-                _ => match out.read(&mut buffer).map_err(Failure::cannot("read what coop said"))? {
+                Err(errno) => return Err(Failure::cannot("wait for what coop says")(errno)),
+                Ok(_) => match out.read(&mut buffer).map_err(Failure::cannot("read what coop said"))? {
                     0 => break true,
                     len => said.extend_from_slice(&buffer[..len]),
                 },

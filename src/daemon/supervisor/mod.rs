@@ -158,7 +158,8 @@ impl Supervisor {
     /// What the first box needs, while its client still works out what it is to be. That box says what went wrong.
     pub fn prepare(&self) {
         let means = self.means.clone();
-        drop(std::thread::spawn(move || drop(means.program())));
+        // Where there is no thread to be had, that box makes it for itself.
+        drop(std::thread::Builder::new().spawn(move || drop(means.program())));
     }
 
     pub fn changes(&self) -> Changes {
